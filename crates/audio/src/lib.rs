@@ -1,0 +1,1 @@
+//! Sound devices: cpal streams, lock-free rings, device choice.

@@ -1,0 +1,2 @@
+//! The standfast command: a headless participant on the same engine.
+fn main() {}

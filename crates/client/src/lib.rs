@@ -1,0 +1,1 @@
+//! The driver that joins socket, sound, vault and the meeting engine.

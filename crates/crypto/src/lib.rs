@@ -1,0 +1,1 @@
+//! Secrets, identities, prekeys, key wraps, the epoch key schedule and the codes people compare.

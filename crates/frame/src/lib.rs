@@ -1,0 +1,1 @@
+//! SFrame sealing and opening: key ids, ratchet, replay window, padding.

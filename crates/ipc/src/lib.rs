@@ -1,0 +1,1 @@
+//! Commands, views and error types between the shell and the web UI.

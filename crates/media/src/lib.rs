@@ -1,0 +1,1 @@
+//! Opus, jitter buffer, concealment, mixer, levels and processing: sound without devices.

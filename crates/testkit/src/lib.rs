@@ -1,0 +1,1 @@
+//! Seeded network, clock and randomness, and the invariants that tests hold.

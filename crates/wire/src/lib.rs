@@ -1,0 +1,1 @@
+//! Messages, ids, limits and their one deterministic CBOR encoding.

@@ -1,0 +1,2 @@
+//! Developer commands: setup, demo, test, tidy.
+fn main() {}
