@@ -1,0 +1,68 @@
+//! A secret's only home: boxed at birth, moved, wiped on drop.
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+/// `N` secret bytes on the heap.
+///
+/// Cannot be printed, cloned, serialized or compared with `==`. A move moves the pointer, so no
+/// copy stays behind on the stack; drop wipes the bytes.
+///
+/// ```compile_fail
+/// let secret = standfast_crypto::Secret::<32>::from_fn(|_| {});
+/// println!("{secret:?}");
+/// ```
+pub struct Secret<const N: usize>(Box<[u8; N]>);
+
+impl<const N: usize> Secret<N> {
+    /// A zeroed box that `fill` writes the secret into.
+    pub fn from_fn(fill: impl FnOnce(&mut [u8; N])) -> Self {
+        let mut secret = Self(Box::new([0; N]));
+        fill(&mut secret.0);
+        secret
+    }
+
+    /// Copies the secret out of `bytes` and wipes them.
+    pub fn from_slice_wiping(bytes: &mut [u8; N]) -> Self {
+        let secret = Self::from_fn(|out| out.copy_from_slice(bytes));
+        bytes.zeroize();
+        secret
+    }
+
+    /// A fresh random secret.
+    pub fn random(entropy: &mut dyn crate::Entropy) -> Self {
+        Self::from_fn(|out| entropy.fill(out))
+    }
+
+    /// The bytes, for the one use at hand. Do not keep or copy them.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; N] {
+        &self.0
+    }
+
+    /// Compares in constant time.
+    #[must_use]
+    pub fn ct_eq(&self, other: &[u8; N]) -> bool {
+        self.0.as_slice().ct_eq(other).into()
+    }
+}
+
+impl<const N: usize> Drop for Secret<N> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wiping_source_leaves_zeros() {
+        let mut source = [7u8; 32];
+        let secret = Secret::from_slice_wiping(&mut source);
+        assert_eq!(source, [0; 32]);
+        assert!(secret.ct_eq(&[7; 32]));
+        assert!(!secret.ct_eq(&[8; 32]));
+    }
+}
