@@ -1,7 +1,7 @@
 //! What travels: messages, ids, limits and their one deterministic encoding.
 //!
 //! A leaf: knows no keys, no sockets and no clock. [`control`] holds what members say to each other
-//! inside sealed envelopes, which the relay cannot read; `relay` holds what a client and a relay
+//! inside sealed envelopes, which the relay cannot read; [`relay`] holds what a client and a relay
 //! say to each other. The meaning of every field is in `docs/protocol.md`.
 //!
 //! ```
@@ -14,3 +14,5 @@
 
 pub mod codec;
 pub mod control;
+pub mod limits;
+pub mod relay;
