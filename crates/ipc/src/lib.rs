@@ -1,1 +1,55 @@
-//! Commands, views and error types between the shell and the web UI.
+//! The one schema between the shell and the web UI.
+//!
+//! It owns three things: what the UI may ask for ([`Command`]), what it is shown ([`UiUpdate`] with
+//! whole, revisioned [`AppView`] snapshots and separate [`Levels`]), and how a refusal looks
+//! ([`UiError`]: a code, because the words live in the UI's language files).
+//!
+//! It deliberately holds no key, no audio and no logic. Fingerprints, words and digits are public.
+//! The only secret that ever crosses is a [`Passphrase`] that the user just typed.
+//!
+//! The contract: a snapshot replaces everything shown before it. The UI drops one whose `revision`
+//! is not greater than the last, and keeps no copy of state beside it.
+//!
+//! Times are milliseconds since the Unix epoch on this computer's clock, which the web view shares,
+//! so a snapshot does not change merely because time passes.
+//!
+//! The TypeScript side is generated into `ui/src/lib/ipc/bindings.ts` and committed; a test fails
+//! when it is out of date and says how to renew it.
+//!
+//! ```
+//! use standfast_ipc::{Command, JoinTarget};
+//! let join = Command::Join { target: JoinTarget::Standup { id: "s1".into() }, muted: true };
+//! assert!(format!("{join:?}").contains("s1"));
+//! ```
+
+mod app;
+mod command;
+mod error;
+mod identity;
+mod meeting;
+mod settings;
+mod standup;
+mod timeline;
+mod update;
+
+#[cfg(test)]
+mod bindings;
+
+pub use app::{AppView, HostHere, RelayView};
+pub use command::{Command, JoinTarget, Reply};
+pub use error::{ErrorCode, UiError};
+pub use identity::{
+    Asking, Fingerprint, IdentityView, KeyPlace, KeychainCause, KeychainTrouble, Passphrase, Trust,
+};
+pub use meeting::{
+    Connection, EpochView, Heartbeat, LobbyEntry, MeetingPhase, MeetingView, MemberView,
+    Microphone, PendingEpoch, Presence, Quality, Role, Split, Takeover,
+};
+pub use settings::{
+    AudioDevice, DeviceChoice, Devices, Hint, MicrophoneTest, Setting, Settings, Theme,
+};
+pub use standup::{
+    Arrival, Contact, LinkPreview, RecentMeeting, RelayReach, Standup, StandupMember,
+};
+pub use timeline::{KeyPhase, KeyReason, TimelineEntry};
+pub use update::{Levels, MemberLevel, UiUpdate};

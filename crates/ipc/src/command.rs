@@ -1,0 +1,218 @@
+//! What the UI may ask for. Intent only: never a key, never a state to copy.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DeviceChoice, LinkPreview, Passphrase, Setting, TimelineEntry};
+
+/// What to join.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum JoinTarget {
+    /// A standup of this profile.
+    Standup {
+        /// [`crate::Standup::id`].
+        id: String,
+    },
+    /// A link, which becomes a standup of this profile.
+    Link {
+        /// The whole link.
+        link: String,
+    },
+}
+
+/// One intent of the user.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum Command {
+    /// Sets the display name.
+    SetName {
+        /// What the team calls this user.
+        name: String,
+    },
+    /// The first run is finished.
+    FinishFirstRun,
+    /// Asks the keychain again.
+    KeychainRetry,
+    /// Stops asking the keychain.
+    KeychainStop,
+    /// Opens the identity file with its passphrase.
+    PassphraseUnlock {
+        /// As typed.
+        passphrase: Passphrase,
+    },
+    /// Keeps the identity in a file under a passphrase, offered only when there is no keychain and
+    /// never was an identity.
+    PassphraseChoose {
+        /// As typed, twice.
+        passphrase: Passphrase,
+    },
+    /// Makes a new identity although there was one. The UI asked twice.
+    StartAsNewPerson,
+    /// Chooses the microphone.
+    ChooseInput {
+        /// Which one.
+        device: DeviceChoice,
+    },
+    /// Chooses the speaker.
+    ChooseOutput {
+        /// Which one.
+        device: DeviceChoice,
+    },
+    /// Starts or stops the microphone test.
+    TestMicrophone {
+        /// On or off.
+        on: bool,
+    },
+    /// Plays a short tone on the chosen speaker.
+    TestSpeaker,
+    /// Creates a standup, with this profile as organizer. Answered by [`Reply::Standup`].
+    CreateStandup {
+        /// What the team calls it.
+        title: String,
+        /// The relay's address; without, the one of the settings or "host here".
+        relay: Option<String>,
+    },
+    /// Forgets a standup on this computer.
+    ForgetStandup {
+        /// [`crate::Standup::id`].
+        id: String,
+    },
+    /// Reads a link without acting on it. Answered by [`Reply::Link`].
+    ReadLink {
+        /// As pasted.
+        link: String,
+    },
+    /// Drops the link that the system handed over.
+    ForgetOpenedLink,
+    /// Joins.
+    Join {
+        /// What to join.
+        target: JoinTarget,
+        /// With the microphone muted.
+        muted: bool,
+    },
+    /// Lets somebody in.
+    Admit {
+        /// [`crate::LobbyEntry::id`].
+        request: String,
+    },
+    /// Keeps somebody out.
+    KeepOut {
+        /// [`crate::LobbyEntry::id`].
+        request: String,
+    },
+    /// Mutes or unmutes this microphone.
+    SetMuted {
+        /// Muted.
+        muted: bool,
+    },
+    /// Leaves the meeting, at any phase of it.
+    Leave,
+    /// Ends the meeting for everyone.
+    EndForAll,
+    /// Closes the ended screen: the meeting leaves the view.
+    DismissMeeting,
+    /// Asks for a new key.
+    RotateNow,
+    /// Marks a fingerprint as verified: the user compared it.
+    Verify {
+        /// [`crate::Fingerprint::id`], as shown when it was compared.
+        fingerprint: String,
+    },
+    /// Takes a verification back.
+    Withdraw {
+        /// [`crate::Fingerprint::id`].
+        fingerprint: String,
+    },
+    /// Sets somebody's volume here, remembered for the key.
+    SetVolume {
+        /// [`crate::MemberView::idx`].
+        idx: u16,
+        /// Percent, 0 to 200.
+        percent: u16,
+    },
+    /// Mutes somebody here only.
+    SetMutedHere {
+        /// [`crate::MemberView::idx`].
+        idx: u16,
+        /// Muted.
+        muted: bool,
+    },
+    /// The healed split was read.
+    SplitRead,
+    /// Writes text to the clipboard. There is no command that reads it.
+    CopyText {
+        /// What to write: a link, a fingerprint, details for a helper.
+        text: String,
+    },
+    /// Starts or stops the relay inside this app.
+    HostHere {
+        /// On or off.
+        on: bool,
+    },
+    /// Changes one setting.
+    Set {
+        /// Which one, and to what.
+        setting: Setting,
+    },
+    /// Reads the key timeline of a meeting that is over. Answered by [`Reply::Journal`].
+    ReadJournal {
+        /// [`crate::RecentMeeting::id`].
+        meeting: String,
+    },
+    /// Quits.
+    Quit,
+}
+
+/// The answer to a command that was done. What changed comes with the next snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum Reply {
+    /// Done.
+    Done,
+    /// A standup was created.
+    Standup {
+        /// [`crate::Standup::id`].
+        id: String,
+    },
+    /// What a link says.
+    Link {
+        /// Its content.
+        preview: LinkPreview,
+    },
+    /// What happened to the keys of a meeting, newest first.
+    Journal {
+        /// One entry per epoch.
+        entries: Vec<TimelineEntry>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_read_as_the_ui_writes_them() {
+        let join: Command = serde_json::from_str(
+            r#"{"kind":"join","target":{"kind":"link","link":"standfast://x"},"muted":true}"#,
+        )
+        .unwrap();
+        assert!(matches!(join, Command::Join { target: JoinTarget::Link { .. }, muted: true }));
+    }
+
+    #[test]
+    fn an_unknown_command_is_refused() {
+        assert!(serde_json::from_str::<Command>(r#"{"kind":"export_keys"}"#).is_err());
+    }
+
+    #[test]
+    fn a_passphrase_in_a_command_is_never_printed() {
+        let command: Command =
+            serde_json::from_str(r#"{"kind":"passphrase_unlock","passphrase":"correct horse"}"#)
+                .unwrap();
+        assert!(!format!("{command:?}").contains("horse"));
+    }
+}

@@ -1,0 +1,1141 @@
+// Generated from crates/ipc. Renew with: WRITE_BINDINGS=1 cargo test -p standfast-ipc bindings
+
+/**
+ * Everything that the UI shows, at one moment.
+ */
+export type AppView = {
+/**
+ * Grows with every change within one window's life.
+ */
+revision: number,
+/**
+ * Version of the application.
+ */
+version: string,
+/**
+ * The profile, `default` unless named on the command line.
+ */
+profile: string,
+/**
+ * What the team calls this user; empty until chosen.
+ */
+displayName: string,
+/**
+ * The first run was finished.
+ */
+firstRunDone: boolean,
+/**
+ * This device's identity.
+ */
+identity: IdentityView,
+/**
+ * Sound devices.
+ */
+devices: Devices,
+/**
+ * The microphone test.
+ */
+microphoneTest: MicrophoneTest,
+/**
+ * Settings.
+ */
+settings: Settings,
+/**
+ * Standups, the next one first.
+ */
+standups: Array<Standup>,
+/**
+ * Contacts, by name.
+ */
+contacts: Array<Contact>,
+/**
+ * Meetings that are over, newest first.
+ */
+recent: Array<RecentMeeting>,
+/**
+ * The relay for new standups.
+ */
+relay: RelayView,
+/**
+ * The relay inside this app.
+ */
+hostHere: HostHere,
+/**
+ * A link that the system handed over. It waits for the user; nothing joins by itself.
+ */
+openedLink: LinkPreview | null,
+/**
+ * Things to act on.
+ */
+hints: Array<Hint>,
+/**
+ * The meeting.
+ */
+meeting: MeetingView | null, };
+/**
+ * How somebody in the lobby came.
+ */
+export type Arrival = "first_time" | "known_contact" | "removed_before";
+/**
+ * A request to the keychain that has not been answered.
+ */
+export type Asking = {
+/**
+ * When it was made.
+ */
+sinceMs: number,
+/**
+ * After how many seconds it is given up.
+ */
+limitS: number, };
+/**
+ * One sound device.
+ */
+export type AudioDevice = {
+/**
+ * The handle that commands name it by.
+ */
+id: string,
+/**
+ * The system's name for it.
+ */
+name: string, };
+/**
+ * One intent of the user.
+ */
+export type Command = { "kind": "set_name",
+/**
+ * What the team calls this user.
+ */
+name: string, } | { "kind": "finish_first_run" } | { "kind": "keychain_retry" } | { "kind": "keychain_stop" } | { "kind": "passphrase_unlock",
+/**
+ * As typed.
+ */
+passphrase: Passphrase, } | { "kind": "passphrase_choose",
+/**
+ * As typed, twice.
+ */
+passphrase: Passphrase, } | { "kind": "start_as_new_person" } | { "kind": "choose_input",
+/**
+ * Which one.
+ */
+device: DeviceChoice, } | { "kind": "choose_output",
+/**
+ * Which one.
+ */
+device: DeviceChoice, } | { "kind": "test_microphone",
+/**
+ * On or off.
+ */
+on: boolean, } | { "kind": "test_speaker" } | { "kind": "create_standup",
+/**
+ * What the team calls it.
+ */
+title: string,
+/**
+ * The relay's address; without, the one of the settings or "host here".
+ */
+relay: string | null, } | { "kind": "forget_standup",
+/**
+ * [`crate::Standup::id`].
+ */
+id: string, } | { "kind": "read_link",
+/**
+ * As pasted.
+ */
+link: string, } | { "kind": "forget_opened_link" } | { "kind": "join",
+/**
+ * What to join.
+ */
+target: JoinTarget,
+/**
+ * With the microphone muted.
+ */
+muted: boolean, } | { "kind": "admit",
+/**
+ * [`crate::LobbyEntry::id`].
+ */
+request: string, } | { "kind": "keep_out",
+/**
+ * [`crate::LobbyEntry::id`].
+ */
+request: string, } | { "kind": "set_muted",
+/**
+ * Muted.
+ */
+muted: boolean, } | { "kind": "leave" } | { "kind": "end_for_all" } | { "kind": "dismiss_meeting" } | { "kind": "rotate_now" } | { "kind": "verify",
+/**
+ * [`crate::Fingerprint::id`], as shown when it was compared.
+ */
+fingerprint: string, } | { "kind": "withdraw",
+/**
+ * [`crate::Fingerprint::id`].
+ */
+fingerprint: string, } | { "kind": "set_volume",
+/**
+ * [`crate::MemberView::idx`].
+ */
+idx: number,
+/**
+ * Percent, 0 to 200.
+ */
+percent: number, } | { "kind": "set_muted_here",
+/**
+ * [`crate::MemberView::idx`].
+ */
+idx: number,
+/**
+ * Muted.
+ */
+muted: boolean, } | { "kind": "split_read" } | { "kind": "copy_text",
+/**
+ * What to write: a link, a fingerprint, details for a helper.
+ */
+text: string, } | { "kind": "host_here",
+/**
+ * On or off.
+ */
+on: boolean, } | { "kind": "set",
+/**
+ * Which one, and to what.
+ */
+setting: Setting, } | { "kind": "read_journal",
+/**
+ * [`crate::RecentMeeting::id`].
+ */
+meeting: string, } | { "kind": "quit" };
+/**
+ * A connection with its figures.
+ */
+export type Connection = {
+/**
+ * In one word.
+ */
+quality: Quality,
+/**
+ * Round trip to the relay, if measured.
+ */
+rttMs: number | null, };
+/**
+ * A person whose key this computer remembers.
+ */
+export type Contact = {
+/**
+ * Display name.
+ */
+name: string,
+/**
+ * The key.
+ */
+fingerprint: Fingerprint,
+/**
+ * What is known about the key.
+ */
+trust: Trust,
+/**
+ * When it was first met.
+ */
+firstMetMs: number | null,
+/**
+ * When it was verified.
+ */
+verifiedAtMs: number | null, };
+/**
+ * Which device to use.
+ */
+export type DeviceChoice = { "kind": "follow_system" } | { "kind": "fixed",
+/**
+ * [`AudioDevice::id`].
+ */
+id: string, };
+/**
+ * The sound devices of this computer.
+ */
+export type Devices = {
+/**
+ * Microphones.
+ */
+inputs: Array<AudioDevice>,
+/**
+ * Speakers.
+ */
+outputs: Array<AudioDevice>,
+/**
+ * The user's choice of microphone.
+ */
+input: DeviceChoice,
+/**
+ * The user's choice of speaker.
+ */
+output: DeviceChoice,
+/**
+ * Name of the microphone in use now; `None` without one.
+ */
+inputNow: string | null,
+/**
+ * Name of the speaker in use now; `None` without one.
+ */
+outputNow: string | null, };
+/**
+ * The epoch that is in use.
+ */
+export type EpochView = {
+/**
+ * Its number.
+ */
+number: number,
+/**
+ * When it was made.
+ */
+madeAtMs: number,
+/**
+ * How many have confirmed, by signed acks, this device included.
+ */
+confirmed: number,
+/**
+ * Of how many.
+ */
+members: number, };
+/**
+ * The kind of refusal. The words are in the UI's language files.
+ */
+export type ErrorCode = "link_foreign" | "link_incomplete" | "link_newer" | "name_invalid" | "title_invalid" | "address_invalid" | "relay_unreachable" | "relay_refused" | "relay_untrusted" | "relay_missing" | "host_here_failed" | "identity_not_ready" | "passphrase_short" | "passphrase_wrong" | "keychain_refused" | "store_unavailable" | "not_in_meeting" | "already_in_meeting" | "not_allowed" | "gone" | "no_device" | "device_denied" | "bad_request" | "internal";
+/**
+ * A public fingerprint in every form that people compare.
+ */
+export type Fingerprint = {
+/**
+ * The handle that commands name it by. Never shown.
+ */
+id: string,
+/**
+ * Twelve words, in order.
+ */
+words: Array<string>,
+/**
+ * Thirty digits without spaces.
+ */
+digits: string,
+/**
+ * The text inside the QR code: the whole fingerprint.
+ */
+qr: string, };
+/**
+ * The sign of life of whoever looks after the key.
+ */
+export type Heartbeat = {
+/**
+ * Display name of whoever looks after the key.
+ */
+generator: string,
+/**
+ * This device does.
+ */
+here: boolean,
+/**
+ * The last valid heartbeat.
+ */
+lastAtMs: number,
+/**
+ * Three were missed, or it lags 6 s.
+ */
+stale: boolean, };
+/**
+ * Something the user may want to act on. The list holds what is so now; the UI shows each once.
+ */
+export type Hint = { "kind": "talking_while_muted" } | { "kind": "dead_microphone",
+/**
+ * Its name.
+ */
+device: string, } | { "kind": "device_gone",
+/**
+ * Its name.
+ */
+device: string,
+/**
+ * What is used instead, if anything.
+ */
+using: string | null, } | { "kind": "relay_limited" };
+/**
+ * The relay inside this app.
+ */
+export type HostHere = { "kind": "off" } | { "kind": "starting" } | { "kind": "running",
+/**
+ * Where others reach it, `host:port`.
+ */
+address: string,
+/**
+ * How many connections it has.
+ */
+connections: number, } | { "kind": "failed",
+/**
+ * Why.
+ */
+code: ErrorCode, };
+/**
+ * The state of this device's own identity.
+ */
+export type IdentityView = { "kind": "making" } | { "kind": "ready",
+/**
+ * This device's fingerprint.
+ */
+own: Fingerprint,
+/**
+ * When it was made, if known.
+ */
+madeAtMs: number | null,
+/**
+ * Where the private half lies.
+ */
+place: KeyPlace, } | { "kind": "trouble",
+/**
+ * What is wrong and what can be done.
+ */
+trouble: KeychainTrouble, };
+/**
+ * What to join.
+ */
+export type JoinTarget = { "kind": "standup",
+/**
+ * [`crate::Standup::id`].
+ */
+id: string, } | { "kind": "link",
+/**
+ * The whole link.
+ */
+link: string, };
+/**
+ * How far the key of one epoch has come on this device.
+ */
+export type KeyPhase = "made" | "shared" | "in_use" | "retiring" | "erased";
+/**
+ * Where the private half of the identity lies.
+ */
+export type KeyPlace = { "kind": "keychain",
+/**
+ * Its name, such as "Secret Service".
+ */
+backend: string, } | { "kind": "file" };
+/**
+ * Why a key was made. Names are display names; "you" is the UI's business.
+ */
+export type KeyReason = { "kind": "started" } | { "kind": "joined",
+/**
+ * Who.
+ */
+names: Array<string>, } | { "kind": "left",
+/**
+ * Who.
+ */
+names: Array<string>, } | { "kind": "dropped",
+/**
+ * Whose.
+ */
+names: Array<string>, } | { "kind": "removed",
+/**
+ * Who.
+ */
+name: string,
+/**
+ * By whom.
+ */
+by: string, } | { "kind": "invitations_expired",
+/**
+ * Whose.
+ */
+names: Array<string>, } | { "kind": "bot_admitted",
+/**
+ * The bot.
+ */
+name: string,
+/**
+ * By whom.
+ */
+by: string, } | { "kind": "off_record",
+/**
+ * The bot.
+ */
+name: string, } | { "kind": "on_record",
+/**
+ * The bot.
+ */
+name: string, } | { "kind": "timer",
+/**
+ * Its length.
+ */
+minutes: number, } | { "kind": "requested",
+/**
+ * Who.
+ */
+by: string, } | { "kind": "device_changed",
+/**
+ * Who.
+ */
+name: string, } | { "kind": "takeover",
+/**
+ * Who.
+ */
+name: string, } | { "kind": "split_healed" };
+/**
+ * Why the identity cannot be used.
+ */
+export type KeychainCause = "locked" | "dismissed" | "asking" | "no_answer" | "absent_first_run" | "absent_key_was_there" | "entry_gone" | "unclear" | "passphrase_needed" | "passphrase_wrong";
+/**
+ * The keychain's trouble, with what the screen needs to be of help.
+ */
+export type KeychainTrouble = {
+/**
+ * Which trouble it is.
+ */
+cause: KeychainCause,
+/**
+ * Details for whoever helps: backend, collection, profile. Holds no secret.
+ */
+detail: string,
+/**
+ * The running request, if there is one.
+ */
+asking: Asking | null,
+/**
+ * When it was last tried.
+ */
+lastTryAtMs: number | null,
+/**
+ * The keychain's name, if known.
+ */
+backend: string | null,
+/**
+ * When the entry was last seen, if it ever was.
+ */
+lastSeenAtMs: number | null, };
+/**
+ * Levels, at most 20 times a second, beside the snapshots.
+ */
+export type Levels = {
+/**
+ * This computer's microphone, 0 to 1; `None` when nothing listens.
+ */
+microphone: number | null,
+/**
+ * Who is audible now. Who is not listed is at 0.
+ */
+members: Array<MemberLevel>, };
+/**
+ * What a link says, before anything is done with it.
+ */
+export type LinkPreview = {
+/**
+ * The link itself.
+ */
+link: string,
+/**
+ * The relay it names.
+ */
+relay: string,
+/**
+ * The organizer's key.
+ */
+organizer: Fingerprint,
+/**
+ * The organizer's name, if the key is a contact's.
+ */
+organizerName: string | null,
+/**
+ * What is known about that key.
+ */
+organizerTrust: Trust,
+/**
+ * The standup with this link, if there is one already.
+ */
+standup: string | null, };
+/**
+ * Somebody who asks to come in.
+ */
+export type LobbyEntry = {
+/**
+ * The request, the handle that commands name it by.
+ */
+id: string,
+/**
+ * The display name they give.
+ */
+name: string,
+/**
+ * Person or bot.
+ */
+role: Role,
+/**
+ * A bot's owner.
+ */
+owner: string | null,
+/**
+ * What is known about the key.
+ */
+trust: Trust,
+/**
+ * The key at the door.
+ */
+fingerprint: Fingerprint,
+/**
+ * The key pinned under this name, when it is another.
+ */
+pinned: Fingerprint | null,
+/**
+ * When the pinned key was verified.
+ */
+verifiedAtMs: number | null,
+/**
+ * How they came.
+ */
+arrival: Arrival,
+/**
+ * Waiting since.
+ */
+sinceMs: number, };
+/**
+ * Where this device stands with the meeting.
+ */
+export type MeetingPhase = { "kind": "connecting" } | { "kind": "waiting",
+/**
+ * Who is waited for, if the name is known.
+ */
+forName: string | null, } | { "kind": "lobby",
+/**
+ * Who may let us in, if the name is known.
+ */
+organizer: string | null, } | { "kind": "refused",
+/**
+ * By whom, if known.
+ */
+by: string | null, } | { "kind": "locked" } | { "kind": "live" } | { "kind": "reconnecting",
+/**
+ * Since when.
+ */
+sinceMs: number, } | { "kind": "ended",
+/**
+ * When.
+ */
+atMs: number,
+/**
+ * When the last key was gone from this computer's memory.
+ */
+erasedAtMs: number | null,
+/**
+ * Ended for everyone, not only left.
+ */
+forEveryone: boolean, };
+/**
+ * The meeting that this device is in, or was in until the ended screen is closed.
+ */
+export type MeetingView = {
+/**
+ * [`crate::Standup::id`].
+ */
+standup: string,
+/**
+ * The standup's title.
+ */
+title: string,
+/**
+ * The whole invite link.
+ */
+link: string,
+/**
+ * Where this device stands.
+ */
+phase: MeetingPhase,
+/**
+ * When the meeting opened.
+ */
+startedAtMs: number | null,
+/**
+ * This device's roster index, once it has one.
+ */
+me: number | null,
+/**
+ * This user may let people in and keep them out.
+ */
+mayAdmit: boolean,
+/**
+ * This user may end the meeting for everyone.
+ */
+mayEnd: boolean,
+/**
+ * This user may ask for a new key.
+ */
+mayRotate: boolean,
+/**
+ * Who looks after the key when this device leaves, if this device does now.
+ */
+successor: string | null,
+/**
+ * The epoch in use.
+ */
+epoch: EpochView | null,
+/**
+ * A newer epoch that is not in use yet.
+ */
+pending: PendingEpoch | null,
+/**
+ * The generator's sign of life.
+ */
+heartbeat: Heartbeat | null,
+/**
+ * A fresh takeover.
+ */
+takeover: Takeover | null,
+/**
+ * A healed split that has not been read.
+ */
+split: Split | null,
+/**
+ * The roster.
+ */
+members: Array<MemberView>,
+/**
+ * Names of members for whom the key waits and who are not on the roster.
+ */
+awaited: Array<string>,
+/**
+ * Who asks to come in.
+ */
+lobby: Array<LobbyEntry>,
+/**
+ * The meeting code of the epoch in use: thirty digits without spaces.
+ */
+code: string | null,
+/**
+ * One entry per epoch, newest first.
+ */
+timeline: Array<TimelineEntry>,
+/**
+ * This device's microphone.
+ */
+microphone: Microphone,
+/**
+ * This device's connection to the relay.
+ */
+connection: Connection, };
+/**
+ * How loud one member is.
+ */
+export type MemberLevel = {
+/**
+ * The roster index.
+ */
+idx: number,
+/**
+ * 0 to 1, for display.
+ */
+level: number, };
+/**
+ * Somebody on the roster, this device included. Places never change; new ones come last.
+ */
+export type MemberView = {
+/**
+ * The roster index, the handle that commands name them by.
+ */
+idx: number,
+/**
+ * Display name.
+ */
+name: string,
+/**
+ * This device.
+ */
+me: boolean,
+/**
+ * The organizer of the meeting.
+ */
+organizer: boolean,
+/**
+ * Person or bot.
+ */
+role: Role,
+/**
+ * A bot's owner.
+ */
+owner: string | null,
+/**
+ * What is known about the key.
+ */
+trust: Trust,
+/**
+ * How they are there.
+ */
+presence: Presence,
+/**
+ * A signed ack for the current epoch is in hand.
+ */
+confirmed: boolean,
+/**
+ * Their microphone is muted.
+ */
+muted: boolean,
+/**
+ * Speaking now, held for 400 ms.
+ */
+speaking: boolean,
+/**
+ * Volume here, in percent, 0 to 200.
+ */
+volume: number,
+/**
+ * Muted here, by this user.
+ */
+mutedHere: boolean,
+/**
+ * The key.
+ */
+fingerprint: Fingerprint,
+/**
+ * The key pinned under this name, when it is another.
+ */
+pinned: Fingerprint | null,
+/**
+ * When the key was first met.
+ */
+firstMetMs: number | null,
+/**
+ * Their connection, when it is known.
+ */
+connection: Connection | null, };
+/**
+ * This device's microphone, as far as the meeting is concerned.
+ */
+export type Microphone = { "kind": "open" } | { "kind": "muted" } | { "kind": "closed_no_heartbeat" } | { "kind": "closed_reconnecting" } | { "kind": "closed_not_live" } | { "kind": "no_device" };
+/**
+ * The microphone test. Its level travels in [`crate::Levels`]; nothing leaves this computer.
+ */
+export type MicrophoneTest = { "kind": "off" } | { "kind": "running",
+/**
+ * Since when.
+ */
+sinceMs: number,
+/**
+ * Nothing was heard for 5 s.
+ */
+silent: boolean, } | { "kind": "no_device" } | { "kind": "denied" };
+/**
+ * A passphrase on its way from the keyboard to the vault.
+ *
+ * Zeroized on drop and never printed. The copies that the web view and the transport made are
+ * beyond reach; see `docs/known-issues.md`.
+ */
+export type Passphrase = string;
+/**
+ * A new epoch that is not in use yet.
+ */
+export type PendingEpoch = {
+/**
+ * Its number.
+ */
+number: number,
+/**
+ * Why it was made.
+ */
+reason: KeyReason,
+/**
+ * Who is not in it and can hear until it is in use.
+ */
+leavers: Array<string>,
+/**
+ * How many have confirmed it.
+ */
+confirmed: number,
+/**
+ * Of how many.
+ */
+members: number, };
+/**
+ * How somebody on the roster is there.
+ */
+export type Presence = "in" | "joining" | "leaving" | "invited" | "reconnecting" | "off";
+/**
+ * A connection in one word.
+ */
+export type Quality = "good" | "fair" | "weak" | "reconnecting";
+/**
+ * A meeting that is over.
+ */
+export type RecentMeeting = {
+/**
+ * The handle that commands name it by.
+ */
+id: string,
+/**
+ * The standup's title.
+ */
+title: string,
+/**
+ * When it began.
+ */
+startedAtMs: number,
+/**
+ * How long this computer was in it.
+ */
+lengthMs: number,
+/**
+ * How many epochs it had.
+ */
+epochs: number,
+/**
+ * The last epoch was confirmed by everyone.
+ */
+confirmed: boolean, };
+/**
+ * Whether the relay answers.
+ */
+export type RelayReach = "unknown" | "reachable" | "unreachable";
+/**
+ * The relay that new standups use.
+ */
+export type RelayView = {
+/**
+ * Its address; `None` when none is set and "host here" is the way.
+ */
+address: string | null, };
+/**
+ * The answer to a command that was done. What changed comes with the next snapshot.
+ */
+export type Reply = { "kind": "done" } | { "kind": "standup",
+/**
+ * [`crate::Standup::id`].
+ */
+id: string, } | { "kind": "link",
+/**
+ * Its content.
+ */
+preview: LinkPreview, } | { "kind": "journal",
+/**
+ * One entry per epoch.
+ */
+entries: Array<TimelineEntry>, };
+/**
+ * A person or a program.
+ */
+export type Role = "person" | "bot";
+/**
+ * One change of the settings.
+ */
+export type Setting = { "kind": "theme",
+/**
+ * The theme to use.
+ */
+theme: Theme, } | { "kind": "echo_cancellation",
+/**
+ * On or off.
+ */
+on: boolean, } | { "kind": "noise_reduction",
+/**
+ * On or off.
+ */
+on: boolean, } | { "kind": "even_volume",
+/**
+ * On or off.
+ */
+on: boolean, } | { "kind": "cover_traffic",
+/**
+ * On or off.
+ */
+on: boolean, } | { "kind": "relay",
+/**
+ * `host` or `host:port`.
+ */
+address: string, };
+/**
+ * The settings, all of which act at once.
+ */
+export type Settings = {
+/**
+ * Light or dark.
+ */
+theme: Theme,
+/**
+ * Echo cancellation.
+ */
+echoCancellation: boolean,
+/**
+ * Noise reduction.
+ */
+noiseReduction: boolean,
+/**
+ * Automatic gain.
+ */
+evenVolume: boolean,
+/**
+ * Silence is sent while muted.
+ */
+coverTraffic: boolean, };
+/**
+ * The meeting was in two parts.
+ */
+export type Split = {
+/**
+ * From when.
+ */
+fromMs: number,
+/**
+ * Until when.
+ */
+toMs: number,
+/**
+ * The epoch in which it is one again.
+ */
+epoch: number, };
+/**
+ * A recurring meeting that this profile is part of.
+ */
+export type Standup = {
+/**
+ * The handle that commands name it by.
+ */
+id: string,
+/**
+ * What the team calls it.
+ */
+title: string,
+/**
+ * The whole invite link.
+ */
+link: string,
+/**
+ * This profile is the organizer.
+ */
+organizer: boolean,
+/**
+ * Name of the organizer, if known.
+ */
+organizerName: string | null,
+/**
+ * The relay's address.
+ */
+relay: string,
+/**
+ * Whether that relay answers.
+ */
+relayReach: RelayReach,
+/**
+ * The next time, if there is a schedule.
+ */
+nextAtMs: number | null,
+/**
+ * When it last met.
+ */
+lastMetMs: number | null,
+/**
+ * Everybody else in it.
+ */
+members: Array<StandupMember>, };
+/**
+ * A member of a standup, as remembered on this computer.
+ */
+export type StandupMember = {
+/**
+ * Display name.
+ */
+name: string,
+/**
+ * What is known about the key.
+ */
+trust: Trust,
+/**
+ * A wrap can be made in advance. Without, the member gets the key on joining.
+ */
+keyWaiting: boolean,
+/**
+ * In the meeting right now, as far as this computer knows.
+ */
+present: boolean, };
+/**
+ * Somebody else looks after the key since a moment ago. Present until the epoch is confirmed.
+ */
+export type Takeover = {
+/**
+ * Who does now.
+ */
+name: string,
+/**
+ * Who did before.
+ */
+gone: string,
+/**
+ * The epoch made by it.
+ */
+epoch: number, };
+/**
+ * Light, dark, or as the system says.
+ */
+export type Theme = "system" | "light" | "dark";
+/**
+ * One epoch's life.
+ */
+export type TimelineEntry = {
+/**
+ * The epoch's number.
+ */
+epoch: number,
+/**
+ * Why it was made.
+ */
+reason: KeyReason,
+/**
+ * Display name of whoever's device made it.
+ */
+madeBy: string,
+/**
+ * This device made it.
+ */
+madeHere: boolean,
+/**
+ * How many have confirmed, this device included.
+ */
+confirmed: number,
+/**
+ * Of how many.
+ */
+members: number,
+/**
+ * How far it has come.
+ */
+phase: KeyPhase,
+/**
+ * When it was made or first seen.
+ */
+madeAtMs: number,
+/**
+ * When it came into use.
+ */
+inUseAtMs: number | null,
+/**
+ * When it was erased or, while `phase` is `retiring`, when it will be.
+ */
+erasedAtMs: number | null, };
+/**
+ * What this computer knows about a person's key.
+ */
+export type Trust = "verified" | "not_verified" | "new_device" | "key_changed";
+/**
+ * A refusal: a code for the words, and a detail for whoever helps.
+ */
+export type UiError = {
+/**
+ * What kind it is.
+ */
+code: ErrorCode,
+/**
+ * In plain English, for logs and helpers. Holds no secret and no link.
+ */
+detail: string, };
+/**
+ * One message on the window's channel.
+ */
+export type UiUpdate = { "kind": "snapshot",
+/**
+ * What to show.
+ */
+view: AppView, } | { "kind": "levels",
+/**
+ * What to move.
+ */
+levels: Levels, };
