@@ -1,13 +1,46 @@
-//! Secrets, identities, prekeys, key wraps, the epoch key schedule and the codes people compare.
+//! Secrets, identities, bundles, key wraps, the epoch key schedule and the codes people compare.
 //!
 //! Pure: randomness comes in through [`Entropy`], time is unknown here. Failures give no reason
-//! ([`Refused`]). Everything is one suite, written down in `docs/protocol.md` §2.
+//! ([`Refused`]). There is one suite and no negotiation; `docs/protocol.md` §2 and §3 are the
+//! normative text.
+//!
+//! What this crate does not do: it decides nothing about who may hold a key (`standfast-meeting`),
+//! seals no media frame (`standfast-frame`) and stores nothing (`standfast-vault`).
+//!
+//! The contract: a [`Secret`] is exposed only for the one computation at hand.
+//!
+//! ```
+//! use standfast_crypto::{Identity, Scope, Secret};
+//!
+//! let me = Identity::from_seed(Secret::from_fn(|seed| seed.fill(7))); // a real seed is random
+//! let scope = Scope { meeting_id: [1; 16], session_id: [2; 32] };
+//! let sig = me.sign(&scope, "leave", b"body");
+//! assert!(me.public().verify(&scope, "leave", b"body", &sig).is_ok());
+//! assert!(me.public().verify(&scope, "end", b"body", &sig).is_err());
+//! ```
 
+pub mod aead;
+mod bundle;
+mod codes;
 mod enc;
+mod entropy;
+mod epoch;
+mod identity;
+mod link;
 mod secret;
+#[cfg(test)]
+mod testing;
+mod wrap;
 
+pub use bundle::{KEM_CIPHERTEXT, KEM_PUBLIC, PRIVATE_BUNDLE, PrivateBundle, PublicBundle};
+pub use codes::{FingerprintDisplay, MeetingCode};
 pub use enc::{Enc, expand, hash, hmac, kdf};
+pub use entropy::Hedged;
+pub use epoch::{Binding, EpochKeys, EpochSecret};
+pub use identity::{Fingerprint, Identity, Pseudonym, PublicIdentity, Scope};
+pub use link::{BOX_STEP, ControlKey, Link, LinkError, LinkKeys};
 pub use secret::Secret;
+pub use wrap::{Contact, GeneratorKey, MAX_SKIP, ReceiveChain, SendChain, Unwrapped, Wrapped};
 
 /// Where random bytes come from. The app passes the operating system, a test passes a seed.
 pub trait Entropy {
@@ -15,7 +48,7 @@ pub trait Entropy {
     fn fill(&mut self, out: &mut [u8]);
 }
 
-/// A check failed. Which one is nobody's business but the debugger's.
+/// A check failed. Which one is nobody's business.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("refused")]
 pub struct Refused;
