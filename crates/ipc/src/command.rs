@@ -71,7 +71,7 @@ pub enum Command {
     CreateStandup {
         /// What the team calls it.
         title: String,
-        /// The relay's address; without, the one of the settings or "host here".
+        /// The relay's address; without, this computer hosts, and "host here" is started.
         relay: Option<String>,
     },
     /// Forgets a standup on this computer.

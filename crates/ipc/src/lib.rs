@@ -7,6 +7,10 @@
 //! It deliberately holds no key, no audio and no logic. Fingerprints, words and digits are public.
 //! The only secret that ever crosses is a [`Passphrase`] that the user just typed.
 //!
+//! The shell carries it with two functions: `dispatch(command: Command) -> Result<Reply, UiError>`
+//! and `subscribe(updates: Channel<UiUpdate>)`, which sends a whole snapshot at once and after every
+//! change.
+//!
 //! The contract: a snapshot replaces everything shown before it. The UI drops one whose `revision`
 //! is not greater than the last, and keeps no copy of state beside it.
 //!

@@ -133,7 +133,7 @@ on: boolean, } | { "kind": "test_speaker" } | { "kind": "create_standup",
  */
 title: string,
 /**
- * The relay's address; without, the one of the settings or "host here".
+ * The relay's address; without, this computer hosts, and "host here" is started.
  */
 relay: string | null, } | { "kind": "forget_standup",
 /**
