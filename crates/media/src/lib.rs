@@ -1,1 +1,55 @@
-//! Opus, jitter buffer, concealment, mixer, levels and processing: sound without devices.
+//! Sound without devices: Opus, jitter buffer, concealment, mixer, levels and processing.
+//!
+//! Everything here is pure. Time and media timestamps are arguments, nothing reads a clock, opens
+//! a device or starts a thread, and no key or name of a person is known. The `audio` crate moves
+//! samples to and from devices; `client::voice` joins the two.
+//!
+//! All sound is mono 32-bit float at 48 kHz, nominally within ±1. It moves in [`Block`]s of 10 ms
+//! and is coded in [`Frame`]s of 20 ms.
+//!
+//! The contract a caller keeps: [`Incoming::pull`] is called once per 10 ms of sound that is
+//! needed, with a clock that never runs backwards and is the same as that given to
+//! [`Incoming::push`].
+//!
+//! ```
+//! use standfast_media::{Encoder, FRAME_SAMPLES, Incoming, SILENT_BLOCK};
+//!
+//! let mut encoder = Encoder::new()?;
+//! let mut incoming = Incoming::new()?;
+//! let packet = encoder.encode(&[0.0; FRAME_SAMPLES])?;
+//! incoming.push(0, 0, &packet);
+//! let mut block = SILENT_BLOCK;
+//! assert!(incoming.pull(40_000, &mut block), "after 40 ms the frame is being played");
+//! # Ok::<(), standfast_media::CodecError>(())
+//! ```
+
+mod codec;
+mod delay;
+mod incoming;
+mod jitter;
+mod level;
+mod mixer;
+mod processing;
+mod stretch;
+
+pub use codec::{CodecError, Decoder, Encoder, MAX_PACKET_BYTES, PACKET_BYTES};
+pub use incoming::{Incoming, IncomingStats};
+pub use jitter::{Adjust, JitterBuffer, JitterStats, Packet, Pop, Push};
+pub use level::{Activity, Level};
+pub use mixer::{Limiter, MAX_SPEAKERS, Mixer};
+pub use processing::{Processing, ProcessingConfig};
+
+/// Samples per second of all sound inside the program.
+pub const SAMPLE_RATE: u32 = 48_000;
+/// Samples in 10 ms, the step of processing, mixing and playing.
+pub const BLOCK_SAMPLES: usize = 480;
+/// Samples in 20 ms, the length of one coded frame and the step of the media timestamp.
+pub const FRAME_SAMPLES: usize = 960;
+
+/// 10 ms of sound.
+pub type Block = [f32; BLOCK_SAMPLES];
+/// 20 ms of sound.
+pub type Frame = [f32; FRAME_SAMPLES];
+
+/// 10 ms of silence.
+pub const SILENT_BLOCK: Block = [0.0; BLOCK_SAMPLES];

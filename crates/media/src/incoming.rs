@@ -1,0 +1,218 @@
+//! One sender's sound: jitter buffer, decoder and the decoded samples that wait to be mixed.
+
+use std::collections::VecDeque;
+
+use crate::jitter::{Adjust, JitterBuffer, JitterStats, MAX_CONCEALED_RUN, Pop, Push};
+use crate::{
+    Activity, BLOCK_SAMPLES, Block, CodecError, Decoder, FRAME_SAMPLES, Frame, Level, SAMPLE_RATE,
+    stretch,
+};
+
+/// Samples over which sound fades in after silence, against clicks: 5 ms.
+const FADE_SAMPLES: usize = 240;
+
+/// What was heard and missed of one sender.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IncomingStats {
+    /// Counts and delay of the jitter buffer.
+    pub jitter: JitterStats,
+    /// Packets that were not 20 ms of Opus.
+    pub undecodable: u64,
+    /// Frames played shorter, to reduce the delay.
+    pub shortened: u64,
+    /// Frames played longer, to raise the delay.
+    pub lengthened: u64,
+}
+
+/// Receives the packets of one sender and gives its sound in blocks of 10 ms.
+pub struct Incoming {
+    jitter: JitterBuffer,
+    decoder: Decoder,
+    /// Decoded and not yet pulled; less than a block between pulls, plus one stretched frame.
+    ready: VecDeque<f32>,
+    concealed_run: u32,
+    silent: bool,
+    level: Level,
+    activity: Activity,
+    stats: IncomingStats,
+}
+
+impl Incoming {
+    /// A sender of whom nothing has been heard.
+    pub fn new() -> Result<Self, CodecError> {
+        Ok(Self {
+            jitter: JitterBuffer::default(),
+            decoder: Decoder::new()?,
+            ready: VecDeque::with_capacity(BLOCK_SAMPLES + stretch::MAX_SAMPLES),
+            concealed_run: 0,
+            silent: true,
+            level: Level::SILENCE,
+            activity: Activity::default(),
+            stats: IncomingStats::default(),
+        })
+    }
+
+    /// Takes a packet that arrived at `now_us` with media timestamp `ts` in samples.
+    pub fn push(&mut self, now_us: u64, ts: u32, packet: &[u8]) -> Push {
+        self.jitter.push(now_us, ts, packet)
+    }
+
+    /// Fills the next 10 ms; false if they are silence for want of anything to play.
+    pub fn pull(&mut self, now_us: u64, block: &mut Block) -> bool {
+        let mut sounds = !self.ready.is_empty();
+        while self.ready.len() < BLOCK_SAMPLES {
+            let ahead_us = self.ready.len() as u64 * 1_000_000 / u64::from(SAMPLE_RATE);
+            match self.jitter.pop(now_us, ahead_us) {
+                Pop::Play(packet, adjust) => self.decode(&packet, adjust),
+                Pop::Conceal => self.conceal(),
+                Pop::Silence => {
+                    self.silent = true;
+                    // Only to the end of this block: sound may begin with the next.
+                    self.ready.resize(BLOCK_SAMPLES, 0.0);
+                    break;
+                }
+            }
+            sounds = true;
+        }
+        for (out, sample) in block.iter_mut().zip(self.ready.drain(..BLOCK_SAMPLES)) {
+            *out = sample;
+        }
+        self.level = Level::of(block);
+        self.activity.observe(self.level);
+        sounds
+    }
+
+    fn decode(&mut self, packet: &[u8], adjust: Adjust) {
+        let mut frame = [0.0; FRAME_SAMPLES];
+        if self.decoder.decode(packet, &mut frame).is_err() {
+            self.stats.undecodable += 1;
+            return self.conceal();
+        }
+        self.concealed_run = 0;
+        if std::mem::take(&mut self.silent) {
+            fade_in(&mut frame);
+        }
+        let adjusted = match adjust {
+            Adjust::Keep => {
+                self.ready.extend(frame);
+                false
+            }
+            Adjust::Shorten => stretch::shorten(&frame, false, &mut self.ready),
+            Adjust::MustShorten => stretch::shorten(&frame, true, &mut self.ready),
+            Adjust::Lengthen => stretch::lengthen(&frame, &mut self.ready),
+        };
+        if adjusted {
+            self.jitter.adjusted();
+            match adjust {
+                Adjust::Lengthen => self.stats.lengthened += 1,
+                _ => self.stats.shortened += 1,
+            }
+        }
+    }
+
+    fn conceal(&mut self) {
+        let mut frame = [0.0; FRAME_SAMPLES];
+        // A codec that cannot conceal leaves silence, which is the best that is left.
+        let _ = self.decoder.conceal(&mut frame);
+        self.concealed_run += 1;
+        if self.concealed_run >= MAX_CONCEALED_RUN {
+            fade_out(&mut frame);
+        }
+        self.ready.extend(frame);
+    }
+
+    /// The loudness of the last block.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Whether the sender is speaking.
+    pub fn is_speaking(&self) -> bool {
+        self.activity.is_speaking()
+    }
+
+    /// Counts since the beginning.
+    pub fn stats(&self) -> IncomingStats {
+        IncomingStats { jitter: self.jitter.stats(), ..self.stats }
+    }
+}
+
+fn fade_in(frame: &mut Frame) {
+    for (i, sample) in frame.iter_mut().take(FADE_SAMPLES).enumerate() {
+        *sample *= i as f32 / FADE_SAMPLES as f32;
+    }
+}
+
+fn fade_out(frame: &mut Frame) {
+    for (i, sample) in frame.iter_mut().enumerate() {
+        *sample *= 1.0 - i as f32 / FRAME_SAMPLES as f32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Encoder, SILENT_BLOCK};
+
+    fn tone(number: u64) -> Frame {
+        std::array::from_fn(|i| {
+            let t = (number * FRAME_SAMPLES as u64 + i as u64) as f32 / 48_000.0;
+            (std::f32::consts::TAU * 200.0 * t).sin() * 0.3
+        })
+    }
+
+    /// Sends a tone for five seconds over a path that drops what `lost` says; returns the share
+    /// of silent blocks after the first second, and the counts.
+    fn listen(lost: impl Fn(u64) -> bool) -> (f64, IncomingStats) {
+        let mut encoder = Encoder::new().unwrap();
+        let mut incoming = Incoming::new().unwrap();
+        let (mut silent, mut block) = (0_u32, SILENT_BLOCK);
+        for tick in 0..500_u64 {
+            if tick % 2 == 0 {
+                let packet = encoder.encode(&tone(tick / 2)).unwrap();
+                if !lost(tick / 2) {
+                    incoming.push(tick * 10_000, (tick / 2) as u32 * 960, &packet);
+                }
+            }
+            incoming.pull(tick * 10_000 + 5_000, &mut block);
+            if tick >= 100 && Level::of(&block).rms < 0.02 {
+                silent += 1;
+            }
+        }
+        (f64::from(silent) / 400.0, incoming.stats())
+    }
+
+    #[test]
+    fn a_clean_path_has_no_gap_and_settles_near_the_target() {
+        let (silent, stats) = listen(|_| false);
+        assert_eq!(silent, 0.0);
+        assert_eq!(stats.jitter.concealed, 0);
+        assert_eq!(stats.jitter.target_us, 10_000);
+        assert!(stats.jitter.delay_us < 20_000, "{stats:?}");
+    }
+
+    #[test]
+    fn one_lost_packet_in_ten_leaves_no_gap() {
+        let (silent, stats) = listen(|n| n % 10 == 3);
+        assert_eq!(silent, 0.0, "{stats:?}");
+        assert!(stats.jitter.concealed >= 20, "{stats:?}");
+    }
+
+    #[test]
+    fn rubbish_is_concealed() {
+        let mut encoder = Encoder::new().unwrap();
+        let mut incoming = Incoming::new().unwrap();
+        let mut block = SILENT_BLOCK;
+        for tick in 0..100_u64 {
+            if tick % 2 == 0 {
+                let packet = encoder.encode(&tone(tick / 2)).unwrap();
+                let rubbish = tick == 60;
+                let packet = if rubbish { &[0xFB][..] } else { &packet[..] };
+                incoming.push(tick * 10_000, (tick / 2) as u32 * 960, packet);
+            }
+            incoming.pull(tick * 10_000 + 5_000, &mut block);
+        }
+        assert_eq!(incoming.stats().undecodable, 1);
+        assert!(incoming.level().rms > 0.1);
+    }
+}

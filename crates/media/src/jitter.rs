@@ -1,0 +1,354 @@
+//! The jitter buffer: puts one sender's packets in order and decides, each time 20 ms of sound are
+//! needed, whether to play a packet, to conceal its absence, or to be silent.
+//!
+//! Packets are indexed by media timestamp. Playing runs `target` behind the fastest path seen (see
+//! `delay`); when it has drifted from there, a frame is asked to be shortened or lengthened by
+//! about a pitch period, at most twice a second. When the buffer runs dry, sound is concealed
+//! without moving on: if the awaited packet still comes, the delay has grown by as much.
+
+use std::collections::VecDeque;
+
+use crate::{FRAME_SAMPLES, MAX_PACKET_BYTES, SAMPLE_RATE, delay::DelayEstimate};
+
+/// Most packets held for one sender: 0.64 s, three times the longest target.
+const MAX_HELD: usize = 32;
+/// A timestamp this far from the one awaited (1 s) is not jitter but another timeline.
+const MAX_DISTANCE: i64 = SAMPLE_RATE as i64;
+/// Packets in a row on another timeline after which it is followed.
+const JUMPS_TO_FOLLOW: u32 = 3;
+/// Frames concealed in a row (100 ms) before falling silent: longer sounds like a machine.
+pub(crate) const MAX_CONCEALED_RUN: u32 = 5;
+/// Frames between two adjustments of the delay (0.5 s) …
+const ADJUST_EVERY: u32 = 25;
+/// … or this many when it is far too long.
+const ADJUST_SOON: u32 = 4;
+const FAR_TOO_LONG_US: i64 = 40_000;
+/// How far the delay may leave its target before it is adjusted. The sum exceeds the longest
+/// single adjustment (10 ms), so that one does not provoke the other.
+const TOO_LONG_US: i64 = 7_500;
+const TOO_SHORT_US: i64 = 5_000;
+
+const FRAME: i64 = FRAME_SAMPLES as i64;
+
+/// One packet, copied out of the network's buffer.
+#[derive(Clone, Copy)]
+pub struct Packet {
+    bytes: [u8; MAX_PACKET_BYTES],
+    len: usize,
+}
+
+impl Packet {
+    /// Copies a packet of 1 to [`MAX_PACKET_BYTES`] bytes; `None` for any other length.
+    pub fn new(packet: &[u8]) -> Option<Self> {
+        let mut bytes = [0; MAX_PACKET_BYTES];
+        let room = bytes.get_mut(..packet.len()).filter(|room| !room.is_empty())?;
+        room.copy_from_slice(packet);
+        Some(Self { bytes, len: packet.len() })
+    }
+}
+
+impl std::ops::Deref for Packet {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl std::fmt::Debug for Packet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Packet({} bytes)", self.len)
+    }
+}
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Push {
+    /// It waits to be played.
+    Held,
+    /// Its time has passed.
+    Late,
+    /// It is already held.
+    Duplicate,
+    /// Empty, too long, or on a timeline that nothing else confirms yet.
+    Refused,
+}
+
+/// How a played frame should be changed in length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adjust {
+    /// Not at all.
+    Keep,
+    /// Play it shorter if that is inaudible.
+    Shorten,
+    /// Play it shorter even if that is audible: the delay is far too long.
+    MustShorten,
+    /// Play it longer.
+    Lengthen,
+}
+
+/// What to do for the next 20 ms.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "lives on the stack for one call; a box allocates")]
+pub enum Pop {
+    /// Decode and play this.
+    Play(Packet, Adjust),
+    /// Continue the last sound.
+    Conceal,
+    /// Nothing to play.
+    Silence,
+}
+
+/// Counts since the buffer was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct JitterStats {
+    /// Packets played.
+    pub played: u64,
+    /// Frames concealed, for loss or lateness.
+    pub concealed: u64,
+    /// Packets that never came in time to be played.
+    pub lost: u64,
+    /// Packets that came too late.
+    pub late: u64,
+    /// Packets that came twice.
+    pub duplicates: u64,
+    /// The present target of the delay beyond the fastest path.
+    pub target_us: u64,
+    /// The present delay beyond the fastest path.
+    pub delay_us: u64,
+}
+
+struct Slot {
+    ts: i64,
+    packet: Packet,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing has come, or nothing for long.
+    Idle,
+    /// Packets wait for the target delay to pass.
+    Filling,
+    Playing,
+}
+
+/// The jitter buffer of one sender. Never holds more than 0.64 s.
+pub struct JitterBuffer {
+    slots: VecDeque<Slot>,
+    phase: Phase,
+    /// The timestamp to play next, extended so that it does not wrap; `None` before all packets.
+    next_ts: Option<i64>,
+    delay: DelayEstimate,
+    /// Frames concealed since the last played packet.
+    concealed_run: u32,
+    /// Of these, the ones concealed without moving on, because nothing was held.
+    stalled: i64,
+    /// Packets in a row on another timeline.
+    jumps: u32,
+    /// The least delay since the last adjustment, and frames since.
+    least_delay_us: i64,
+    since_adjust: u32,
+    stats: JitterStats,
+}
+
+impl Default for JitterBuffer {
+    fn default() -> Self {
+        Self {
+            slots: VecDeque::with_capacity(MAX_HELD + 1),
+            phase: Phase::Idle,
+            next_ts: None,
+            delay: DelayEstimate::default(),
+            concealed_run: 0,
+            stalled: 0,
+            jumps: 0,
+            least_delay_us: i64::MAX,
+            since_adjust: 0,
+            stats: JitterStats::default(),
+        }
+    }
+}
+
+impl JitterBuffer {
+    /// Takes a packet that arrived at `now_us` with media timestamp `ts` (in samples, wrapping).
+    pub fn push(&mut self, now_us: u64, ts: u32, packet: &[u8]) -> Push {
+        let Some(packet) = Packet::new(packet) else {
+            return Push::Refused;
+        };
+        let Some(ts) = self.place(ts) else {
+            return Push::Refused;
+        };
+        if self.slots.iter().any(|slot| slot.ts == ts) {
+            self.stats.duplicates += 1;
+            return Push::Duplicate;
+        }
+        self.delay.observe(now_us, now_us as i64 - micros(ts));
+        if self.next_ts.is_some_and(|next| ts < next) {
+            self.stats.late += 1;
+            return Push::Late;
+        }
+        self.hold(Slot { ts, packet });
+        if self.phase == Phase::Idle {
+            self.phase = Phase::Filling;
+        }
+        Push::Held
+    }
+
+    /// Extends a timestamp near the one awaited. Follows another timeline when nothing is being
+    /// played or several packets in a row are on it.
+    fn place(&mut self, ts: u32) -> Option<i64> {
+        let Some(near) = self.next_ts.or(self.slots.front().map(|slot| slot.ts)) else {
+            return Some(i64::from(ts));
+        };
+        let extended = near + i64::from(ts.wrapping_sub(near as u32) as i32);
+        if (extended - near).abs() <= MAX_DISTANCE {
+            self.jumps = 0;
+            return Some(extended);
+        }
+        self.jumps += 1;
+        if self.phase != Phase::Idle && self.jumps < JUMPS_TO_FOLLOW {
+            return None;
+        }
+        let stats = self.stats;
+        *self = Self { stats, ..Self::default() };
+        Some(i64::from(ts))
+    }
+
+    fn hold(&mut self, slot: Slot) {
+        let after = self.slots.iter().rposition(|held| held.ts < slot.ts).map_or(0, |i| i + 1);
+        self.slots.insert(after, slot);
+        if self.slots.len() > MAX_HELD {
+            // Too far behind to catch up by shortening: give up the oldest.
+            self.slots.pop_front();
+            self.stats.lost += 1;
+            self.next_ts = self.slots.front().map(|slot| slot.ts);
+        }
+    }
+
+    /// Decides on the next 20 ms. `ahead_us` is how much decoded sound is still to be played
+    /// before them.
+    pub fn pop(&mut self, now_us: u64, ahead_us: u64) -> Pop {
+        let play_at_us = now_us.saturating_add(ahead_us) as i64;
+        match (self.phase, self.slots.front().map(|slot| slot.ts)) {
+            (Phase::Idle, _) | (Phase::Filling, None) => Pop::Silence,
+            (Phase::Filling, Some(ts)) => {
+                if self.delay_us(play_at_us, ts) < self.delay.target_us() {
+                    return Pop::Silence;
+                }
+                self.phase = Phase::Playing;
+                self.concealed_run = 0;
+                self.stalled = 0;
+                self.restart_adjusting();
+                self.play(play_at_us)
+            }
+            (Phase::Playing, None) => self.stall(),
+            (Phase::Playing, Some(ts)) => self.play_or_conceal(play_at_us, ts),
+        }
+    }
+
+    fn play_or_conceal(&mut self, play_at_us: i64, first_ts: i64) -> Pop {
+        let mut next = self.next_ts.unwrap_or(first_ts);
+        let missing = (first_ts - next) / FRAME;
+        // What was concealed while the buffer was dry stands for packets that turned out lost.
+        let settled = missing.min(self.stalled);
+        next += settled * FRAME;
+        self.stats.lost += settled as u64;
+        self.stalled = 0;
+        self.next_ts = Some(next);
+        if missing == settled {
+            return self.play(play_at_us);
+        }
+        self.next_ts = Some(next + FRAME);
+        self.stats.lost += 1;
+        self.conceal()
+    }
+
+    fn play(&mut self, play_at_us: i64) -> Pop {
+        let Some(slot) = self.slots.pop_front() else {
+            return Pop::Silence;
+        };
+        self.next_ts = Some(slot.ts + FRAME);
+        self.concealed_run = 0;
+        self.stats.played += 1;
+        Pop::Play(slot.packet, self.adjust(self.delay_us(play_at_us, slot.ts)))
+    }
+
+    fn stall(&mut self) -> Pop {
+        if self.concealed_run >= MAX_CONCEALED_RUN {
+            // The sender stopped. What comes next starts anew with the full target delay.
+            self.phase = Phase::Idle;
+            return Pop::Silence;
+        }
+        self.stalled += 1;
+        self.conceal()
+    }
+
+    fn conceal(&mut self) -> Pop {
+        self.concealed_run += 1;
+        if self.concealed_run > MAX_CONCEALED_RUN {
+            return Pop::Silence;
+        }
+        self.stats.concealed += 1;
+        Pop::Conceal
+    }
+
+    /// How long after the fastest path's arrival the frame at `ts` is played.
+    fn delay_us(&self, play_at_us: i64, ts: i64) -> i64 {
+        play_at_us - micros(ts) - self.delay.fastest_us().unwrap_or(0)
+    }
+
+    fn adjust(&mut self, delay_us: i64) -> Adjust {
+        self.stats.delay_us = u64::try_from(delay_us).unwrap_or(0);
+        // Devices ask in uneven steps: the shortest delay is the one that must suffice.
+        self.least_delay_us = self.least_delay_us.min(delay_us);
+        self.since_adjust += 1;
+        let excess_us = self.least_delay_us - self.delay.target_us();
+        let far_too_long = excess_us > FAR_TOO_LONG_US && self.since_adjust >= ADJUST_SOON;
+        if self.since_adjust < ADJUST_EVERY && !far_too_long {
+            return Adjust::Keep;
+        }
+        let adjust = if far_too_long {
+            Adjust::MustShorten
+        } else if excess_us > TOO_LONG_US {
+            Adjust::Shorten
+        } else if excess_us < -TOO_SHORT_US {
+            Adjust::Lengthen
+        } else {
+            Adjust::Keep
+        };
+        match adjust {
+            // Not done yet: the listener says when it found a place.
+            Adjust::Shorten => {}
+            _ => self.restart_adjusting(),
+        }
+        adjust
+    }
+
+    /// Tells that the asked adjustment was made, so that its effect is measured afresh.
+    pub fn adjusted(&mut self) {
+        self.restart_adjusting();
+    }
+
+    fn restart_adjusting(&mut self) {
+        self.least_delay_us = i64::MAX;
+        self.since_adjust = 0;
+    }
+
+    /// Packets waiting.
+    pub fn held(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Counts and the present delay.
+    pub fn stats(&self) -> JitterStats {
+        JitterStats { target_us: u64::try_from(self.delay.target_us()).unwrap_or(0), ..self.stats }
+    }
+}
+
+/// Media time in microseconds.
+fn micros(ts: i64) -> i64 {
+    ts * 1_000 / (i64::from(SAMPLE_RATE) / 1_000)
+}
+
+#[cfg(test)]
+#[path = "jitter_tests.rs"]
+mod tests;

@@ -1,0 +1,194 @@
+//! Tests of the jitter buffer on simulated paths with a printed seed.
+
+use super::*;
+
+/// A small seeded generator, so that a failing run can be repeated.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        self.next() % 100 < percent
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+}
+
+struct Path {
+    loss_percent: u64,
+    duplicate_percent: u64,
+    jitter_us: u64,
+}
+
+struct Outcome {
+    /// The number of the packet played in each step, `None` where concealed or silent.
+    steps: Vec<Option<u32>>,
+    most_held: usize,
+    stats: JitterStats,
+}
+
+/// Sends `frames` packets over a path and pulls once every 20 ms.
+fn simulate(path: &Path, frames: u32, first_ts: u32, seed: u64) -> Outcome {
+    let mut random = Random(seed);
+    let mut arrivals = Vec::new();
+    for number in 0..frames {
+        if random.chance(path.loss_percent) {
+            continue;
+        }
+        let copies = if random.chance(path.duplicate_percent) { 2 } else { 1 };
+        for _ in 0..copies {
+            let late = if path.jitter_us == 0 { 0 } else { random.below(path.jitter_us) };
+            arrivals.push((u64::from(number) * 20_000 + 50_000 + late, number));
+        }
+    }
+    arrivals.sort_unstable();
+    let mut arrivals = arrivals.into_iter().peekable();
+    let mut buffer = JitterBuffer::default();
+    let (mut steps, mut most_held) = (Vec::new(), 0);
+    for step in 0..u64::from(frames) + 30 {
+        let now = step * 20_000 + 3_000;
+        while let Some((at, number)) = arrivals.next_if(|(at, _)| *at <= now) {
+            let ts = first_ts.wrapping_add(number.wrapping_mul(FRAME_SAMPLES as u32));
+            buffer.push(at, ts, &number.to_be_bytes());
+        }
+        most_held = most_held.max(buffer.held());
+        steps.push(match buffer.pop(now, 0) {
+            Pop::Play(packet, _) => Some(u32::from_be_bytes(packet[..].try_into().unwrap())),
+            Pop::Conceal | Pop::Silence => None,
+        });
+    }
+    Outcome { steps, most_held, stats: buffer.stats() }
+}
+
+fn played(outcome: &Outcome) -> Vec<u32> {
+    outcome.steps.iter().flatten().copied().collect()
+}
+
+#[test]
+fn a_clean_path_plays_everything_once_in_order() {
+    let outcome =
+        simulate(&Path { loss_percent: 0, duplicate_percent: 0, jitter_us: 0 }, 500, 7, 1);
+    assert_eq!(played(&outcome), (0..500).collect::<Vec<_>>());
+    assert_eq!(outcome.stats.lost, 0);
+    assert_eq!(outcome.stats.target_us, 10_000);
+}
+
+#[test]
+fn timestamps_may_wrap() {
+    let first = u32::MAX - 100 * FRAME_SAMPLES as u32;
+    let path = Path { loss_percent: 0, duplicate_percent: 0, jitter_us: 0 };
+    assert_eq!(played(&simulate(&path, 300, first, 1)), (0..300).collect::<Vec<_>>());
+}
+
+#[test]
+fn loss_reorder_and_duplicates_never_disturb_the_order() {
+    for seed in 1..=200 {
+        let path = Path { loss_percent: seed % 30, duplicate_percent: 10, jitter_us: seed * 600 };
+        let outcome = simulate(&path, 600, (seed as u32).wrapping_mul(0x9E37_79B9), seed);
+        let played = played(&outcome);
+        assert!(played.is_sorted_by(|a, b| a < b), "seed {seed}: out of order or twice");
+        assert!(outcome.most_held <= MAX_HELD, "seed {seed}");
+        assert!(outcome.stats.concealed + outcome.stats.played > 500, "seed {seed}");
+    }
+}
+
+#[test]
+fn jitter_is_absorbed_after_learning_it() {
+    for seed in 1..=20 {
+        let path = Path { loss_percent: 0, duplicate_percent: 0, jitter_us: 60_000 };
+        let outcome = simulate(&path, 1_500, 0, seed);
+        let learnt = &outcome.steps[500..1_450];
+        let gaps = learnt.iter().filter(|step| step.is_none()).count();
+        assert!(gaps * 20 <= learnt.len(), "seed {seed}: {gaps} gaps");
+    }
+}
+
+#[test]
+fn a_lost_packet_is_concealed_without_adding_delay() {
+    let mut buffer = JitterBuffer::default();
+    let mut plays = Vec::new();
+    for step in 0..100_u64 {
+        let now = step * 20_000;
+        if step != 50 {
+            buffer.push(now, step as u32 * 960, &[step as u8]);
+        }
+        if let Pop::Play(packet, _) = buffer.pop(now + 15_000, 5_000) {
+            plays.push((step, packet[0]));
+        }
+    }
+    assert_eq!(buffer.stats().concealed, 1);
+    assert_eq!(buffer.stats().lost, 1);
+    assert!(plays.iter().all(|(step, number)| *step == u64::from(*number)));
+}
+
+#[test]
+fn a_sender_that_stops_fades_and_returns_with_the_target_delay() {
+    let mut buffer = JitterBuffer::default();
+    let mut run = |steps: std::ops::Range<u64>, sends: bool| {
+        let (mut plays, mut conceals) = (0, 0);
+        for step in steps {
+            let now = step * 20_000;
+            if sends {
+                buffer.push(now, step as u32 * 960, &[1]);
+            }
+            match buffer.pop(now + 15_000, 5_000) {
+                Pop::Play(..) => plays += 1,
+                Pop::Conceal => conceals += 1,
+                Pop::Silence => {}
+            }
+        }
+        (plays, conceals)
+    };
+    assert_eq!(run(0..100, true).1, 0);
+    assert_eq!(run(100..400, false), (0, u64::from(MAX_CONCEALED_RUN)));
+    assert_eq!(run(400..500, true), (100, 0));
+}
+
+#[test]
+fn late_and_duplicate_packets_are_dropped() {
+    let mut buffer = JitterBuffer::default();
+    assert_eq!(buffer.push(0, 960, &[1]), Push::Held);
+    assert_eq!(buffer.push(0, 960, &[2]), Push::Duplicate);
+    assert!(matches!(buffer.pop(100_000, 0), Pop::Play(packet, _) if packet[0] == 1));
+    assert_eq!(buffer.push(100_000, 960, &[3]), Push::Late);
+    assert_eq!(buffer.push(100_000, 0, &[3]), Push::Late);
+    assert_eq!(buffer.push(100_000, 1_920, &[]), Push::Refused);
+    assert_eq!(buffer.push(100_000, 1_920, &[0; MAX_PACKET_BYTES + 1]), Push::Refused);
+}
+
+#[test]
+fn one_wild_timestamp_is_refused_and_a_new_timeline_followed() {
+    let mut buffer = JitterBuffer::default();
+    buffer.push(0, 0, &[1]);
+    assert!(matches!(buffer.pop(40_000, 0), Pop::Play(..)));
+    assert_eq!(buffer.push(41_000, 0x8000_0000, &[9]), Push::Refused);
+    assert_eq!(buffer.push(42_000, 960, &[2]), Push::Held);
+    for n in 0..3 {
+        let expected = if n == 2 { Push::Held } else { Push::Refused };
+        assert_eq!(buffer.push(60_000 + n * 20_000, 0x4000_0000 + n as u32 * 960, &[7]), expected);
+    }
+    assert!(matches!(buffer.pop(160_000, 0), Pop::Play(packet, _) if packet[0] == 7));
+}
+
+#[test]
+fn excess_delay_asks_to_shorten_and_a_flood_is_bounded() {
+    let mut buffer = JitterBuffer::default();
+    for n in 0..200_u32 {
+        buffer.push(u64::from(n) * 20_000, n * 960, &[1]);
+    }
+    assert_eq!(buffer.held(), MAX_HELD);
+    let mut asked = false;
+    for step in 200..240_u64 {
+        buffer.push(step * 20_000, step as u32 * 960, &[1]);
+        asked |= matches!(buffer.pop(step * 20_000, 0), Pop::Play(_, Adjust::MustShorten));
+    }
+    assert!(asked);
+}
