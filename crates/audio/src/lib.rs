@@ -1,1 +1,25 @@
-//! Sound devices: cpal streams, lock-free rings, device choice.
+//! Sound devices: their list, capture and playback streams, rate conversion.
+//!
+//! The crate moves samples between devices and the rest of the program, which sees only mono
+//! blocks of 10 ms at 48 kHz. It knows no meeting, no key and no network, and starts no thread of
+//! its own; the system's sound library calls back on its threads, and what runs there
+//! (`callback`) only moves samples through a lock-free ring and counts.
+//!
+//! The contract a caller keeps: one thread per stream that reads or writes often, at least every
+//! few milliseconds, and looks at [`Capture::fault`] or [`Playback::fault`] as it does so. Streams
+//! stop when dropped.
+
+mod callback;
+mod capture;
+mod convert;
+mod devices;
+mod error;
+mod gauge;
+mod open;
+mod playback;
+
+pub use capture::Capture;
+pub use convert::{FromBlocks, IntoBlocks};
+pub use devices::{Choice, Device, Direction, list};
+pub use error::{AudioError, Fault};
+pub use playback::Playback;
