@@ -406,7 +406,6 @@ macro_rules! messages {
 
 messages! {
     /// Control messages from a client.
-    #[expect(clippy::large_enum_variant, reason = "a login is made once per connection")]
     pub enum ToRelay {
         /// See [`Login`].
         Login(1, Login),

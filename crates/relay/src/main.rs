@@ -1,0 +1,142 @@
+//! The relay as a server of its own.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use standfast_relay::{Config, serve};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Exit status of a wrong configuration, as in sysexits.h.
+const EX_CONFIG: u8 = 78;
+
+/// Relay for Standfast meetings: forwards what it cannot read.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Address to listen on; port 0 takes any free one.
+    #[arg(long, default_value = "127.0.0.1:4433", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// File with the TLS certificate chain (PEM).
+    #[arg(long, requires = "key", value_name = "FILE")]
+    cert: Option<PathBuf>,
+    /// File with its private key (PEM).
+    #[arg(long, requires = "cert", value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Listen without TLS beyond loopback, because a proxy in front speaks TLS.
+    #[arg(long, conflicts_with = "cert")]
+    behind_tls_proxy: bool,
+    /// File with the token that clients must know; its last line break is not part of it.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Name under which clients dial this relay (host:port). May be given several times; without,
+    /// any name does.
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<String>,
+    /// What to log, for example `info` or `standfast_relay=debug`.
+    #[arg(long, default_value = "info", env = "STANDFAST_RELAY_LOG", value_name = "FILTER")]
+    log: String,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match prepare(&arguments) {
+        Ok(config) => match run(&arguments, config) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error, 1),
+        },
+        Err(error) => fail(&error, EX_CONFIG),
+    }
+}
+
+fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
+    eprintln!("standfast-relay: {error:#}");
+    ExitCode::from(status)
+}
+
+/// Everything that can be wrong before a socket is opened.
+fn prepare(arguments: &Arguments) -> anyhow::Result<Config> {
+    let filter = EnvFilter::try_new(&arguments.log).context("--log is no filter")?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let tls = match (&arguments.cert, &arguments.key) {
+        (Some(cert), Some(key)) => Some(Arc::new(server_config(cert, key)?)),
+        _ => None,
+    };
+    if tls.is_none() && !arguments.listen.ip().is_loopback() {
+        if !arguments.behind_tls_proxy {
+            bail!(
+                "listening on {} needs --cert and --key, or --behind-tls-proxy if a proxy in \
+                 front speaks TLS",
+                arguments.listen
+            );
+        }
+        tracing::warn!("no TLS here: everything up to the proxy is open on this network");
+    }
+    let token = arguments.token_file.as_ref().map(read_token).transpose()?;
+    Ok(Config {
+        tls,
+        behind_tls_proxy: arguments.behind_tls_proxy,
+        token,
+        names: arguments.names.clone(),
+        ..Config::default()
+    })
+}
+
+fn read_token(path: &PathBuf) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the token in {}", path.display()))?;
+    let token = text.trim_end_matches(['\r', '\n']);
+    if token.is_empty() {
+        bail!("the token in {} is empty", path.display());
+    }
+    Ok(token.to_owned())
+}
+
+fn server_config(cert: &PathBuf, key: &PathBuf) -> anyhow::Result<rustls::ServerConfig> {
+    let unreadable = |path: &PathBuf| format!("cannot read {}", path.display());
+    let chain = CertificateDer::pem_file_iter(cert)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .with_context(|| unreadable(cert))?;
+    let key = PrivateKeyDer::from_pem_file(key).with_context(|| unreadable(key))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .context("TLS 1.3 is not there")?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .context("certificate and key do not fit")
+}
+
+/// One thread: what a relay does is system calls, and one core serves many meetings.
+#[tokio::main(flavor = "current_thread")]
+async fn run(arguments: &Arguments, config: Config) -> anyhow::Result<()> {
+    let scheme = if config.tls.is_some() { "wss" } else { "ws" };
+    let listener = tokio::net::TcpListener::bind(arguments.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    let relay = serve(listener, config)?;
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "standfast-relay ready {scheme}://{}", relay.local_addr())?;
+    stdout.flush()?;
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    tokio::select! {
+        () = relay.shutdown() => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
