@@ -1,2 +1,55 @@
-//! Developer commands: setup, demo, test, tidy.
-fn main() {}
+//! Developer commands: `cargo xtask setup`, `tidy`, `test`, `demo`.
+
+mod build;
+mod checks;
+mod setup;
+mod tally;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+use xtask::run::run;
+
+/// Developer commands of Standfast.
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Installs what building and testing need and this machine lacks.
+    Setup,
+    /// Checks the arrows between crates and what lies at the top level.
+    Tidy,
+    /// Runs every check and test, the one with two real windows included.
+    Test,
+    /// Holds a real standup between two windows and writes what happened to `target/demo`.
+    Demo {
+        /// Brings up a display, a sound server and a keychain of its own even where there are some.
+        #[arg(long)]
+        virtual_stage: bool,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Args::parse().command {
+        Command::Setup => setup::run(),
+        Command::Tidy => tidy::run(),
+        Command::Test => checks::run_all(),
+        Command::Demo { virtual_stage } => demo(virtual_stage),
+    }
+}
+
+/// Builds everything and hands over to the stage.
+fn demo(virtual_stage: bool) -> anyhow::Result<()> {
+    setup::run()?;
+    build::ui_packages()?;
+    build::ui()?;
+    build::release()?;
+    let mut args = vec!["demo"];
+    if virtual_stage {
+        args.push("--virtual-stage");
+    }
+    run(&mut build::stage(&args))
+}

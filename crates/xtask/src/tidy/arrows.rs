@@ -1,0 +1,99 @@
+//! Which of our crates may depend on which, and what some must never know.
+
+use cargo_metadata::{DependencyKind, Metadata, Package};
+
+/// Every crate of ours and the crates of ours that it may use, as in ARCHITECTURE.md.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("app", &["client", "ipc"]),
+    ("audio", &["media"]),
+    ("cli", &["client", "relay"]),
+    // The voice threads hold a sealer and an opener, and the vault's secrets pass through, so the
+    // driver names the types of `frame` and `crypto` beside those of the engine.
+    ("client", &["audio", "crypto", "frame", "media", "meeting", "relay", "vault", "wire"]),
+    ("crypto", &[]),
+    ("frame", &["crypto"]),
+    ("ipc", &["meeting"]),
+    ("media", &[]),
+    ("meeting", &["crypto", "frame", "wire"]),
+    ("relay", &["wire"]),
+    ("testkit", &["crypto", "frame", "meeting", "relay", "wire"]),
+    ("vault", &["crypto"]),
+    ("wire", &[]),
+    ("xtask", &["testkit"]),
+];
+
+/// What would let a clock, randomness, a device or the window into a crate that has none.
+const OUTSIDE: &[&str] = &["cpal", "getrandom", "rand", "tauri", "tokio"];
+
+/// Foreign crates that a crate of ours must not use directly.
+const STRANGERS: &[(&str, &[&str])] = &[
+    ("client", &["tauri", "ts-rs"]),
+    ("cli", &["tauri"]),
+    ("crypto", OUTSIDE),
+    ("frame", OUTSIDE),
+    ("ipc", OUTSIDE),
+    ("media", OUTSIDE),
+    ("meeting", OUTSIDE),
+    ("meeting", &["serde_json"]),
+    ("relay", &["aes-gcm", "x25519-dalek", "ml-kem", "sframe"]),
+    ("vault", &["tauri", "tokio"]),
+    ("wire", OUTSIDE),
+];
+
+/// Every arrow that is not allowed, in words.
+pub(super) fn breaches(metadata: &Metadata) -> Vec<String> {
+    metadata.workspace_packages().iter().flat_map(|package| of_package(package)).collect()
+}
+
+fn of_package(package: &Package) -> Vec<String> {
+    let from = short(&package.name);
+    let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == from) else {
+        return vec![format!("{from} is a crate that ARCHITECTURE.md does not know")];
+    };
+    package
+        .dependencies
+        .iter()
+        .filter(|dependency| {
+            let dev = dependency.kind == DependencyKind::Development;
+            let to = short(&dependency.name);
+            if dependency.path.is_some() {
+                !(allowed.contains(&to) || dev && to == "testkit")
+            } else {
+                !dev && is_stranger(from, to)
+            }
+        })
+        .map(|dependency| format!("{from} may not depend on {}", short(&dependency.name)))
+        .collect()
+}
+
+fn is_stranger(from: &str, to: &str) -> bool {
+    STRANGERS.iter().any(|(name, strangers)| *name == from && strangers.contains(&to))
+}
+
+/// A crate's name as the architecture writes it.
+fn short(name: &str) -> &str {
+    name.strip_prefix("standfast-").unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arrows_have_no_circle() {
+        let mut left: Vec<_> = ARROWS.to_vec();
+        while !left.is_empty() {
+            let names: Vec<&str> = left.iter().map(|(name, _)| *name).collect();
+            let before = left.len();
+            left.retain(|(_, to)| to.iter().any(|name| names.contains(name)));
+            assert!(left.len() < before, "a circle among {names:?}");
+        }
+    }
+
+    #[test]
+    fn the_engine_may_not_know_a_runtime() {
+        assert!(is_stranger("meeting", "tokio"));
+        assert!(is_stranger("meeting", "serde_json"));
+        assert!(!is_stranger("client", "tokio"));
+    }
+}
