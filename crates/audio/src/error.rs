@@ -55,6 +55,16 @@ pub enum Fault {
     Failed = 3,
 }
 
+impl From<Fault> for AudioError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Gone => Self::Gone,
+            Fault::Denied => Self::Denied,
+            Fault::Failed => Self::Failed("the stream stopped".into()),
+        }
+    }
+}
+
 impl Fault {
     /// The fault that an error reported by a running stream means; `None` if the stream goes on.
     pub(crate) fn of(kind: ErrorKind) -> Option<Self> {

@@ -1,1 +1,3 @@
 //! The driver that joins socket, sound, vault and the meeting engine.
+
+pub mod voice;

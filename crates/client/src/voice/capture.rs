@@ -1,0 +1,167 @@
+//! The thread from the microphone to coded frames.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::{Duration, Instant};
+
+use rtrb::{Consumer, Producer, RingBuffer};
+use standfast_media::{
+    Activity, BLOCK_SAMPLES, Block, CodecError, Encoder, FRAME_SAMPLES, Level, Packet, Processing,
+    ProcessingConfig, SAMPLE_RATE, SILENT_BLOCK,
+};
+
+use super::frames::{CapturedFrame, FramesIn};
+use super::playout::{SELF, ToPlayout};
+use super::shared::Shared;
+use super::source::{Read, Source};
+
+/// How often to look for sound. A callback may not wake this thread (that is a system call), so
+/// it looks; half of this is the mean delay it adds.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// What the way from the mix to the echo stage holds.
+const REFERENCE_SAMPLES: usize = SAMPLE_RATE as usize / 5;
+/// How fast the shown level falls, per block: to a tenth in about 150 ms.
+const METER_FALL: f32 = 0.86;
+
+/// The way of what is played to the echo stage; none if that is off.
+pub(super) fn reference(
+    config: ProcessingConfig,
+) -> (Option<Producer<f32>>, Option<Consumer<f32>>) {
+    if !config.echo {
+        return (None, None);
+    }
+    let (played, reference) = RingBuffer::new(REFERENCE_SAMPLES);
+    (Some(played), Some(reference))
+}
+
+pub(super) struct CaptureThread {
+    shared: Arc<Shared>,
+    processing: Processing,
+    reference: Option<Consumer<f32>>,
+    encoder: Encoder,
+    frames: FramesIn,
+    to_playout: SyncSender<ToPlayout>,
+    /// The half frame that waits for its other half.
+    half: Option<Block>,
+    /// The timestamp of the next block. Follows the real time over gaps.
+    ts: u64,
+    meter: Level,
+    activity: Activity,
+}
+
+impl CaptureThread {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        processing: ProcessingConfig,
+        frames: FramesIn,
+        to_playout: SyncSender<ToPlayout>,
+        reference: Option<Consumer<f32>>,
+    ) -> Result<Self, CodecError> {
+        Ok(Self {
+            shared,
+            processing: Processing::new(processing),
+            reference,
+            encoder: Encoder::new()?,
+            frames,
+            to_playout,
+            half: None,
+            ts: 0,
+            meter: Level::SILENCE,
+            activity: Activity::default(),
+        })
+    }
+
+    pub(super) fn run(mut self, mut source: Source, new_sources: &Receiver<Source>) {
+        self.shared.set_input_state(source.first_state());
+        while !self.shared.is_stopping() {
+            if let Some(new) = new_sources.try_iter().last() {
+                // The old device is closed before the new one opens: they may be the same.
+                source = new;
+                self.shared.set_input_state(source.first_state());
+                self.skip_to_now();
+            }
+            let mut block = SILENT_BLOCK;
+            match source.read(&mut block) {
+                Read::Block { skipped } => {
+                    if skipped > 0 {
+                        self.half = None;
+                        self.ts += u64::from(skipped) * FRAME_SAMPLES as u64;
+                        self.shared.add_input_glitches(1);
+                    }
+                    self.take(block);
+                }
+                Read::Wait => std::thread::sleep(LOOK_EVERY),
+            }
+            if let Some(state) = source.changed_state() {
+                self.shared.set_input_state(state);
+                self.fall_silent();
+                self.skip_to_now();
+            }
+            self.shared.set_input_ended(source.has_ended());
+            self.shared.add_input_glitches(source.new_glitches());
+        }
+    }
+
+    /// After a pause of the device, timestamps go on where the real time is.
+    fn skip_to_now(&mut self) {
+        self.half = None;
+        let now = self.shared.now_us() * u64::from(SAMPLE_RATE) / 1_000_000;
+        self.ts = self.ts.max(now);
+    }
+
+    fn fall_silent(&mut self) {
+        self.meter = Level::SILENCE;
+        self.activity = Activity::default();
+        self.shared.set_input_level(Level::SILENCE, false);
+    }
+
+    fn take(&mut self, mut block: Block) {
+        self.show_played();
+        self.processing.process(&mut block);
+        let level = Level::of(&block);
+        self.activity.observe(level);
+        self.meter = level
+            .max(Level { rms: self.meter.rms * METER_FALL, peak: self.meter.peak * METER_FALL });
+        self.shared.set_input_level(self.meter, self.activity.is_speaking());
+        let ts = self.ts;
+        self.ts += BLOCK_SAMPLES as u64;
+        if self.shared.is_muted() && !self.shared.hears_itself() {
+            self.half = None;
+            return;
+        }
+        match self.half.take() {
+            None => self.half = Some(block),
+            Some(first) => self.code(&first, &block, ts - BLOCK_SAMPLES as u64),
+        }
+    }
+
+    /// Shows the echo stage what was played since the last block.
+    fn show_played(&mut self) {
+        if let Some(reference) = &mut self.reference {
+            let mut played = SILENT_BLOCK;
+            while reference.pop_entire_slice(&mut played).is_ok() {
+                self.processing.analyse_played(&played);
+            }
+        }
+    }
+
+    fn code(&mut self, first: &Block, second: &Block, ts: u64) {
+        let mut frame = [0.0; FRAME_SAMPLES];
+        frame[..BLOCK_SAMPLES].copy_from_slice(first);
+        frame[BLOCK_SAMPLES..].copy_from_slice(second);
+        let Ok(packet) = self.encoder.encode(&frame) else {
+            // A frame that cannot be coded is a lost frame, which the receivers conceal.
+            return;
+        };
+        // Wraps after a day.
+        let media_ts = ts as u32;
+        if let (true, Some(packet)) = (self.shared.hears_itself(), Packet::new(&packet)) {
+            let arrival_us = self.shared.now_us();
+            let own = ToPlayout::Frame { speaker: SELF, media_ts, arrival_us, packet };
+            // If the playout thread is behind, hearing oneself later would not help.
+            let _ = self.to_playout.try_send(own);
+        }
+        let level = Level::of(first).max(Level::of(second));
+        self.frames.offer(CapturedFrame { media_ts, packet, level, captured_at: Instant::now() });
+    }
+}

@@ -1,0 +1,279 @@
+//! The threads that join sound devices and coding: microphone in, encrypted-to-be frames out, and
+//! the other way round.
+//!
+//! [`Voice`] owns two threads. The capture thread processes and codes the microphone and hands
+//! [`CapturedFrame`]s to whoever seals and sends them. The playout thread takes opened frames by
+//! [`Voice::play`], puts them in order, mixes all speakers and feeds the loudspeaker, whose demand
+//! is its clock. Neither knows a key, a name or the network; a speaker is an opaque number.
+//!
+//! Devices open in the background: [`Voice::start`] does not wait for a sound server, and a
+//! machine without a microphone or loudspeaker takes part without it. [`Voice::devices`] tells
+//! what became of them; a device that goes away is looked for again.
+//!
+//! Instead of devices, a WAV file can speak in real time and another record what is heard, through
+//! the same pipeline: for the command line and for tests.
+
+mod capture;
+mod frames;
+mod playout;
+mod shared;
+mod sink;
+mod source;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, SyncSender, TrySendError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+pub use standfast_audio::{AudioError, Choice, Device, Direction, list as list_devices};
+pub use standfast_media::{IncomingStats, Level, PACKET_BYTES, Packet, ProcessingConfig};
+
+pub use frames::{CapturedFrame, CapturedFrames};
+pub use shared::{DeviceState, Devices, Levels, SpeakerLevel, SpeakerStats, VoiceStats};
+
+use playout::ToPlayout;
+use shared::Shared;
+
+/// Frames that may wait for the playout thread: 100 speakers for 100 ms.
+const PLAY_QUEUE: usize = 512;
+
+/// Where sound comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InputChoice {
+    /// Nothing is sent.
+    Off,
+    /// A microphone.
+    Device(Choice),
+    /// A WAV file of any rate, spoken once in real time, and silence after it.
+    Wav(PathBuf),
+    /// A WAV file, again and again.
+    WavLoop(PathBuf),
+    /// Coded silence, as from a quiet room.
+    Silence,
+}
+
+/// Where sound goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OutputChoice {
+    /// Heard and metered by nobody but the statistics.
+    Null,
+    /// A loudspeaker.
+    Device(Choice),
+    /// A WAV file (48 kHz, mono, 16 bit) is recorded until the voice is dropped.
+    Wav(PathBuf),
+}
+
+/// How to start a [`Voice`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VoiceConfig {
+    /// Where sound comes from.
+    pub input: InputChoice,
+    /// Where sound goes to.
+    pub output: OutputChoice,
+    /// What is done to the input before it is coded.
+    pub processing: ProcessingConfig,
+    /// Whether nothing is to be sent at first.
+    pub muted: bool,
+}
+
+impl Default for VoiceConfig {
+    /// The system's devices, all processing that is ready, muted.
+    fn default() -> Self {
+        Self {
+            input: InputChoice::Device(Choice::Default),
+            output: OutputChoice::Device(Choice::Default),
+            processing: ProcessingConfig::default(),
+            muted: true,
+        }
+    }
+}
+
+/// Why a voice could not start. A missing device is no such reason.
+#[derive(Debug, thiserror::Error)]
+pub enum VoiceError {
+    /// A WAV file could not be read or written.
+    #[error("the file {path} cannot be used: {reason}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The codec could not be set up.
+    #[error(transparent)]
+    Codec(#[from] standfast_media::CodecError),
+    /// The system gives no thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Sound in both directions, until dropped.
+pub struct Voice {
+    shared: Arc<Shared>,
+    to_playout: SyncSender<ToPlayout>,
+    to_capture: Sender<source::Source>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Voice {
+    /// Starts the threads. Devices open in the background; a WAV file is opened here.
+    pub fn start(config: VoiceConfig) -> Result<(Self, CapturedFrames), VoiceError> {
+        let source = source::Source::new(&config.input)?;
+        let sink = sink::Sink::new(&config.output)?;
+        let shared = Arc::new(Shared::new(config.muted));
+        let (to_playout, from_client) = std::sync::mpsc::sync_channel(PLAY_QUEUE);
+        let (to_capture, new_sources) = std::sync::mpsc::channel();
+        let (frames_in, frames) = frames::channel(Arc::clone(&shared));
+        let (played, reference) = capture::reference(config.processing);
+        let capture = capture::CaptureThread::new(
+            Arc::clone(&shared),
+            config.processing,
+            frames_in,
+            to_playout.clone(),
+            reference,
+        )?;
+        let playout = playout::PlayoutThread::new(Arc::clone(&shared), from_client, played);
+        let mut voice = Self { shared, to_playout, to_capture, threads: Vec::new() };
+        // On an error the voice is dropped, which stops what had started.
+        voice.spawn("voice-capture", move || capture.run(source, &new_sources))?;
+        voice.spawn("voice-playout", move || playout.run(sink))?;
+        Ok((voice, frames))
+    }
+
+    fn spawn(
+        &mut self,
+        name: &str,
+        run: impl FnOnce() + Send + 'static,
+    ) -> Result<(), std::io::Error> {
+        self.threads.push(std::thread::Builder::new().name(name.into()).spawn(run)?);
+        Ok(())
+    }
+
+    /// Plays an opened frame of a speaker. `media_ts` is in samples; the time of arrival is now.
+    /// False if the frame is malformed or the playout thread is far behind.
+    pub fn play(&self, speaker: u64, media_ts: u32, packet: &[u8]) -> bool {
+        let Some(packet) = Packet::new(packet) else {
+            return false;
+        };
+        let arrival_us = self.shared.now_us();
+        let frame = ToPlayout::Frame { speaker, media_ts, arrival_us, packet };
+        match self.to_playout.try_send(frame) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.shared.count_unplayed();
+                false
+            }
+        }
+    }
+
+    /// Forgets a speaker who left: buffered sound, gain and statistics.
+    pub fn forget(&self, speaker: u64) {
+        // The thread lives as long as this voice, so sending fails only while stopping.
+        let _ = self.to_playout.send(ToPlayout::Forget(speaker));
+    }
+
+    /// How loud to play a speaker: 0 is not at all, 1 as sent, at most 4.
+    pub fn set_gain(&self, speaker: u64, gain: f32) {
+        let _ = self.to_playout.send(ToPlayout::Gain(speaker, gain));
+    }
+
+    /// Stops or resumes sending. When this returns after muting, [`CapturedFrames`] gives no
+    /// frame any more; the level meter goes on.
+    pub fn set_muted(&self, muted: bool) {
+        self.shared.set_muted(muted);
+    }
+
+    /// Whether nothing is sent.
+    pub fn is_muted(&self) -> bool {
+        self.shared.is_muted()
+    }
+
+    /// Plays the own microphone back, coded as others would hear it, muted or not.
+    pub fn set_hear_yourself(&self, on: bool) {
+        self.shared.set_hear_yourself(on);
+        if !on {
+            self.forget(playout::SELF);
+        }
+    }
+
+    /// Changes where sound comes from.
+    pub fn set_input(&self, input: &InputChoice) -> Result<(), VoiceError> {
+        let source = source::Source::new(input)?;
+        let _ = self.to_capture.send(source);
+        Ok(())
+    }
+
+    /// Changes where sound goes to.
+    pub fn set_output(&self, output: &OutputChoice) -> Result<(), VoiceError> {
+        let sink = sink::Sink::new(output)?;
+        let _ = self.to_playout.send(ToPlayout::Output(Box::new(sink)));
+        Ok(())
+    }
+
+    /// What became of the devices.
+    pub fn devices(&self) -> Devices {
+        self.shared.devices()
+    }
+
+    /// How loud everyone is; changes 20 times a second.
+    pub fn levels(&self) -> Levels {
+        self.shared.levels()
+    }
+
+    /// Counts and delays; changes 20 times a second.
+    pub fn stats(&self) -> VoiceStats {
+        self.shared.stats()
+    }
+
+    /// When the first block that is not silence was mixed from others' frames.
+    pub fn first_audio_at(&self) -> Option<Instant> {
+        self.shared.first_audio_at()
+    }
+}
+
+impl Drop for Voice {
+    /// Stops the threads and waits for them, so that devices are released and files complete.
+    fn drop(&mut self) {
+        self.shared.stop();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has nothing more to release.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A microphone check without a meeting: the level meter, and the own voice if asked for.
+pub struct MicTest {
+    voice: Voice,
+    /// Kept so that the capture thread goes on; stays empty, as the test is muted.
+    _frames: CapturedFrames,
+}
+
+impl MicTest {
+    /// Starts with the given devices; nothing is played until
+    /// [`set_hear_yourself`](Self::set_hear_yourself).
+    pub fn start(input: InputChoice, output: OutputChoice) -> Result<Self, VoiceError> {
+        let config = VoiceConfig { input, output, muted: true, ..VoiceConfig::default() };
+        let (voice, frames) = Voice::start(config)?;
+        Ok(Self { voice, _frames: frames })
+    }
+
+    /// How loud the microphone is.
+    pub fn level(&self) -> Level {
+        self.voice.levels().input
+    }
+
+    /// What became of the devices.
+    pub fn devices(&self) -> Devices {
+        self.voice.devices()
+    }
+
+    /// Plays the microphone back, coded as others would hear it.
+    pub fn set_hear_yourself(&self, on: bool) {
+        self.voice.set_hear_yourself(on);
+    }
+}

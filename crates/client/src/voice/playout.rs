@@ -1,0 +1,163 @@
+//! The thread from opened frames to the loudspeaker.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use rtrb::Producer;
+use standfast_media::{Incoming, Level, MAX_SPEAKERS, Mixer, Packet, SILENT_BLOCK};
+
+use super::shared::{Heard, Shared, SpeakerLevel, SpeakerStats};
+use super::sink::Sink;
+
+/// The speaker number of the own voice while hearing oneself.
+pub(super) const SELF: u64 = u64::MAX;
+/// How often to look whether the device needs sound; the device's callback may not wake us.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// Blocks between two reports: 50 ms.
+const REPORT_BLOCKS: u32 = 5;
+/// A mix with a sample above this (−60 dBFS) is not silence.
+const SOUND: f32 = 1e-3;
+
+/// What the playout thread is told.
+pub(super) enum ToPlayout {
+    Frame { speaker: u64, media_ts: u32, arrival_us: u64, packet: Packet },
+    Forget(u64),
+    Gain(u64, f32),
+    Output(Box<Sink>),
+}
+
+struct Speaker {
+    incoming: Incoming,
+    /// The loudest since the last report.
+    level: Level,
+}
+
+pub(super) struct PlayoutThread {
+    shared: Arc<Shared>,
+    orders: Receiver<ToPlayout>,
+    /// To the echo stage, if it is on.
+    played: Option<Producer<f32>>,
+    speakers: HashMap<u64, Speaker>,
+    /// Kept apart, for a gain may be set before the first frame.
+    gains: HashMap<u64, f32>,
+    mixer: Mixer,
+    unreported: u32,
+}
+
+impl PlayoutThread {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        orders: Receiver<ToPlayout>,
+        played: Option<Producer<f32>>,
+    ) -> Self {
+        Self {
+            shared,
+            orders,
+            played,
+            speakers: HashMap::new(),
+            gains: HashMap::new(),
+            mixer: Mixer::default(),
+            unreported: 0,
+        }
+    }
+
+    pub(super) fn run(mut self, mut sink: Sink) {
+        self.shared.set_output_state(sink.first_state());
+        while !self.shared.is_stopping() {
+            match self.orders.recv_timeout(LOOK_EVERY) {
+                Ok(order) => self.obey(order, &mut sink),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            while let Ok(order) = self.orders.try_recv() {
+                self.obey(order, &mut sink);
+            }
+            while sink.wants_block() && !self.shared.is_stopping() {
+                self.play_block(&mut sink);
+            }
+            if let Some(state) = sink.changed_state() {
+                self.shared.set_output_state(state);
+            }
+        }
+    }
+
+    fn obey(&mut self, order: ToPlayout, sink: &mut Sink) {
+        match order {
+            ToPlayout::Frame { speaker, media_ts, arrival_us, packet } => {
+                if let Some(speaker) = self.speaker(speaker) {
+                    speaker.incoming.push(arrival_us, media_ts, &packet);
+                }
+            }
+            ToPlayout::Forget(speaker) => {
+                self.speakers.remove(&speaker);
+                self.gains.remove(&speaker);
+            }
+            ToPlayout::Gain(speaker, gain) => {
+                if self.gains.len() <= MAX_SPEAKERS || self.gains.contains_key(&speaker) {
+                    self.gains.insert(speaker, gain);
+                }
+            }
+            ToPlayout::Output(new) => {
+                *sink = *new;
+                self.shared.set_output_state(sink.first_state());
+            }
+        }
+    }
+
+    /// The speaker, new if need be; `None` if there are too many or no decoder is to be had.
+    fn speaker(&mut self, id: u64) -> Option<&mut Speaker> {
+        if !self.speakers.contains_key(&id) {
+            if self.speakers.len() > MAX_SPEAKERS {
+                return None;
+            }
+            let incoming = Incoming::new().ok()?;
+            self.speakers.insert(id, Speaker { incoming, level: Level::SILENCE });
+        }
+        self.speakers.get_mut(&id)
+    }
+
+    fn play_block(&mut self, sink: &mut Sink) {
+        let now_us = self.shared.now_us();
+        let mut block = SILENT_BLOCK;
+        let mut others_sound = false;
+        for (id, speaker) in &mut self.speakers {
+            if !speaker.incoming.pull(now_us, &mut block) {
+                continue;
+            }
+            let level = speaker.incoming.level();
+            speaker.level = speaker.level.max(level);
+            others_sound |= *id != SELF && level.peak > SOUND;
+            self.mixer.add(&block, self.gains.get(id).copied().unwrap_or(1.0));
+        }
+        self.mixer.finish(&mut block);
+        if others_sound {
+            self.shared.note_first_audio();
+        }
+        if let Some(played) = &mut self.played {
+            // Full only while the capture thread has no device; then there is no echo either.
+            let _ = played.push_entire_slice(&block);
+        }
+        sink.write(&block);
+        self.shared.add_output_glitches(sink.new_glitches());
+        self.unreported += 1;
+        if self.unreported >= REPORT_BLOCKS {
+            self.report();
+        }
+    }
+
+    fn report(&mut self) {
+        self.unreported = 0;
+        let mut heard = Heard::default();
+        for (id, speaker) in self.speakers.iter_mut().filter(|(id, _)| **id != SELF) {
+            heard.levels.push(SpeakerLevel {
+                speaker: *id,
+                level: std::mem::replace(&mut speaker.level, Level::SILENCE),
+                speaking: speaker.incoming.is_speaking(),
+            });
+            heard.stats.push(SpeakerStats { speaker: *id, incoming: speaker.incoming.stats() });
+        }
+        self.shared.set_heard(heard);
+    }
+}
