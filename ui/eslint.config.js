@@ -22,7 +22,6 @@ export default ts.config(
     rules: {
       "no-restricted-imports": ["error", shell],
       "svelte/no-at-html-tags": "error",
-      "svelte/no-inline-styles": ["error", { allowTransitions: false }],
       "no-eval": "error",
       "no-implied-eval": "error",
       "no-undef": "off",

@@ -1,0 +1,153 @@
+/** A back end of samples, for development, screenshots and the accessibility check.
+    `?fake=meeting&theme=dark`; the scenarios are in `samples.ts`. */
+import type { AppView, Command, ErrorCode, MeetingView, Reply, Setting, UiUpdate } from "$lib/ipc/bindings";
+import { type Backend, Refusal } from "./backend";
+import { fingerprint, LINK, scenario } from "./samples";
+
+const refuse = (code: ErrorCode): never => {
+  throw new Refusal({ code, detail: "sample" });
+};
+
+export function fakeBackend(query: URLSearchParams): Backend {
+  const still = query.has("still");
+  let view: AppView = scenario(query.get("fake") ?? "home");
+  const theme = query.get("theme");
+  if (theme === "light" || theme === "dark") view = { ...view, settings: { ...view.settings, theme } };
+  let take: (update: UiUpdate) => void = () => {};
+
+  function change(part: Partial<AppView>): void {
+    view = { ...view, ...part, revision: view.revision + 1 };
+    take({ kind: "snapshot", view });
+  }
+  const meeting = (part: Partial<MeetingView>) => view.meeting && change({ meeting: { ...view.meeting, ...part } });
+
+  function setTrust(id: string, trust: "verified" | "not_verified"): void {
+    const fits = <T extends { fingerprint: { id: string } }>(one: T) => (one.fingerprint.id === id ? { ...one, trust } : one);
+    const now = view.meeting;
+    change({
+      contacts: view.contacts.map(fits),
+      meeting: now && { ...now, members: now.members.map(fits), lobby: now.lobby.map(fits) },
+    });
+  }
+
+  function admit(request: string): void {
+    const now = view.meeting;
+    const entry = now?.lobby.find((e) => e.id === request);
+    const like = now?.members[0];
+    if (!now || !entry || !like) return;
+    const idx = Math.max(...now.members.map((m) => m.idx)) + 1;
+    const member = { ...like, ...entry, idx, me: false, organizer: false, presence: "joining" as const, confirmed: false, muted: true, speaking: false };
+    meeting({
+      lobby: now.lobby.filter((e) => e.id !== request),
+      members: [...now.members, { ...member, trust: entry.trust === "key_changed" ? "not_verified" : entry.trust }],
+    });
+  }
+
+  function set(setting: Setting): void {
+    const s = view.settings;
+    switch (setting.kind) {
+      case "theme":
+        return change({ settings: { ...s, theme: setting.theme } });
+      case "echo_cancellation":
+        return change({ settings: { ...s, echoCancellation: setting.on } });
+      case "noise_reduction":
+        return change({ settings: { ...s, noiseReduction: setting.on } });
+      case "even_volume":
+        return change({ settings: { ...s, evenVolume: setting.on } });
+      case "cover_traffic":
+        return change({ settings: { ...s, coverTraffic: setting.on } });
+      case "relay":
+        return change({ relay: { address: setting.address || null } });
+    }
+  }
+
+  function run(command: Command): Reply {
+    switch (command.kind) {
+      case "set_name":
+        change({ displayName: command.name });
+        break;
+      case "finish_first_run":
+        change({ firstRunDone: true });
+        break;
+      case "read_link":
+        if (!command.link.startsWith("standfast://")) refuse("link_foreign");
+        if (command.link.length < 40) refuse("link_incomplete");
+        return {
+          kind: "link",
+          preview: { link: command.link, relay: "relay.example", organizer: fingerprint("leo"), organizerName: "Leo", organizerTrust: "not_verified", standup: null },
+        };
+      case "create_standup": {
+        const id = `s${view.standups.length + 1}`;
+        const standup = { id, title: command.title, link: LINK, organizer: true, organizerName: view.displayName, relay: command.relay ?? "192.0.2.7:7440", relayReach: "reachable" as const, nextAtMs: null, lastMetMs: null, members: [] };
+        change({ standups: [...view.standups, standup] });
+        return { kind: "standup", id };
+      }
+      case "forget_standup":
+        change({ standups: view.standups.filter((s) => s.id !== command.id) });
+        break;
+      case "join":
+        change({ meeting: scenario(view.meeting ? "meeting" : "alone").meeting });
+        break;
+      case "leave":
+      case "end_for_all":
+        meeting({ phase: { kind: "ended", atMs: Date.now(), erasedAtMs: Date.now(), forEveryone: command.kind === "end_for_all" } });
+        break;
+      case "dismiss_meeting":
+        change({ meeting: null });
+        break;
+      case "set_muted":
+        meeting({ microphone: { kind: command.muted ? "muted" : "open" } });
+        break;
+      case "verify":
+        setTrust(command.fingerprint, "verified");
+        break;
+      case "withdraw":
+        setTrust(command.fingerprint, "not_verified");
+        break;
+      case "admit":
+        admit(command.request);
+        break;
+      case "keep_out":
+        meeting({ lobby: view.meeting?.lobby.filter((e) => e.id !== command.request) ?? [] });
+        break;
+      case "set_volume":
+        meeting({ members: view.meeting?.members.map((m) => (m.idx === command.idx ? { ...m, volume: command.percent } : m)) ?? [] });
+        break;
+      case "set_muted_here":
+        meeting({ members: view.meeting?.members.map((m) => (m.idx === command.idx ? { ...m, mutedHere: command.muted } : m)) ?? [] });
+        break;
+      case "host_here":
+        change({ hostHere: command.on ? { kind: "running", address: "192.0.2.7:7440", connections: 0 } : { kind: "off" } });
+        break;
+      case "set":
+        set(command.setting);
+        break;
+      case "test_microphone":
+        if (!view.meeting) change({ microphoneTest: command.on ? { kind: "running", sinceMs: Date.now(), silent: false } : { kind: "off" } });
+        break;
+      case "read_journal":
+        return { kind: "journal", entries: scenario("ended").meeting?.timeline ?? [] };
+      default:
+        break;
+    }
+    return { kind: "done" };
+  }
+
+  function levels(at: number): void {
+    const wave = still ? 0.58 : 0.5 + 0.35 * Math.sin(at / 210) * Math.sin(at / 1700);
+    const members = (view.meeting?.members ?? []).filter((m) => m.speaking).map((m) => ({ idx: m.idx, level: wave }));
+    take({ kind: "levels", levels: { microphone: wave, members } });
+  }
+
+  return {
+    async send(command) {
+      return run(command);
+    },
+    async subscribe(to) {
+      take = to;
+      take({ kind: "snapshot", view });
+      levels(0);
+      if (!still) setInterval(() => levels(performance.now()), 50);
+    },
+  };
+}

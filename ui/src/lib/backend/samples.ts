@@ -1,0 +1,167 @@
+/** Sample states of the whole app, one per screen and mood. Names are those of the mock-ups. */
+import type {
+  AppView, Contact, Fingerprint, KeychainCause, KeyReason, LobbyEntry, MeetingView, MemberView, TimelineEntry,
+} from "$lib/ipc/bindings";
+
+export const LINK = "standfast://relay.example/4f1d9c02ab7e43d8#1.1.8qv3m0v2mJtq0mC3v1Jr0nq5c2l8y6s4w2b0d1f3h5k.pl0s9d8f7g6h5j4k3l2q1w";
+
+const WORDS: Record<string, string> = {
+  ines: "wink sketch curve rug require version area correct sick project design tattoo",
+  leo: "lunch quantum brass acquire merry talk chronic better index memory excess filter",
+  tomas: "attract actress test remove motor hold mushroom crisp pottery can obscure license",
+  tomasNow: "kiwi armor chuckle warm omit fancy question juice west bullet kit extra",
+  mina: "river lemon ladder spoon garden orbit pencil velvet window summer candle harbor",
+  jonas: "anchor marble tunnel coffee breeze hollow puzzle ticket walnut engine forest copper",
+  sana: "violin meadow socket planet butter castle ribbon sunset tiger bridge saddle maple",
+  noor: "quiz salad eager pistol habit dragon scrub mixture clap erosion vague taste",
+  minutes: "pulp oval inject deputy swear patch nephew globe afford tobacco crunch raven",
+};
+const DIGITS: Record<string, string> = { ines: "551907263384120059471826390417", leo: "003277571674299122705020285403" };
+
+export function fingerprint(who: string): Fingerprint {
+  const words = (WORDS[who] ?? WORDS.ines ?? "").split(" ");
+  return { id: `fp-${who}`, words, digits: DIGITS[who] ?? "830062567272157473261526356699", qr: `standfast-key:1.${who}.9f2c61d07be84c35a1d2f3e4958677b8c9d0e1f2a3b4c5d6` };
+}
+
+const now = Date.now();
+const ago = (s: number) => now - s * 1000;
+
+function member(idx: number, name: string, part: Partial<MemberView> = {}): MemberView {
+  return {
+    idx, name, me: false, organizer: false, role: "person", owner: null, trust: "verified", presence: "in", confirmed: true, muted: true,
+    speaking: false, volume: 100, mutedHere: false, fingerprint: fingerprint(name.toLowerCase()), pinned: null, firstMetMs: ago(5e6), connection: null, ...part,
+  };
+}
+
+function entry(epoch: number, reason: KeyReason, s: number, k: number, n: number, part: Partial<TimelineEntry> = {}): TimelineEntry {
+  return {
+    epoch, reason, madeBy: "Ines", madeHere: true, confirmed: k, members: n, phase: "erased", madeAtMs: ago(s), inUseAtMs: ago(s - 1), erasedAtMs: ago(s - 97), ...part,
+  };
+}
+
+const ME = member(0, "Ines", { me: true, organizer: true });
+const MEMBERS = [
+  member(1, "Sana"),
+  member(2, "Mina", { speaking: true, muted: false }),
+  member(3, "Jonas", { muted: false }),
+  ME,
+  member(4, "Leo", { trust: "not_verified", presence: "joining", confirmed: false }),
+  member(5, "Minutes", { role: "bot", owner: "Jonas" }),
+];
+const TIMELINE = [
+  entry(7, { kind: "joined", names: ["Leo"] }, 4, 5, 6, { phase: "in_use", erasedAtMs: null }),
+  entry(6, { kind: "on_record", name: "Minutes" }, 36, 5, 5, { phase: "retiring", erasedAtMs: now + 3000 }),
+  entry(5, { kind: "off_record", name: "Minutes" }, 131, 4, 4),
+  entry(4, { kind: "bot_admitted", name: "Minutes", by: "Ines" }, 176, 5, 5),
+  entry(3, { kind: "timer", minutes: 5 }, 201, 4, 4),
+  entry(2, { kind: "joined", names: ["Jonas", "Mina"] }, 242, 4, 4),
+  entry(1, { kind: "started" }, 256, 2, 2),
+];
+
+const MEETING: MeetingView = {
+  standup: "s1", title: "Harbour team", link: LINK, phase: { kind: "live" }, startedAtMs: ago(256), me: 0, mayAdmit: true, mayEnd: true, mayRotate: true,
+  successor: "Jonas", epoch: { number: 7, madeAtMs: ago(4), confirmed: 5, members: 6 }, pending: null,
+  heartbeat: { generator: "Ines", here: true, lastAtMs: ago(1), stale: false }, takeover: null, split: null, members: MEMBERS, awaited: ["Noor"], lobby: [],
+  code: "830062567272157473261526356699", timeline: TIMELINE, microphone: { kind: "muted" }, connection: { quality: "good", rttMs: 24 },
+};
+const SETTLED = {
+  ...MEETING,
+  epoch: { number: 7, madeAtMs: ago(140), confirmed: 6, members: 6 },
+  awaited: [],
+  members: MEMBERS.map((m) => ({ ...m, presence: "in" as const, confirmed: true })),
+  timeline: TIMELINE.map((e, i) => (i === 0 ? { ...e, confirmed: 6, madeAtMs: ago(140) } : i === 1 ? { ...e, phase: "erased" as const, erasedAtMs: ago(120) } : e)),
+};
+
+const NOOR: LobbyEntry = {
+  id: "r2", name: "Noor", role: "person", owner: null, trust: "not_verified", fingerprint: fingerprint("noor"), pinned: null, verifiedAtMs: null, arrival: "first_time", sinceMs: ago(11),
+};
+const TOMAS: LobbyEntry = {
+  ...NOOR, id: "r1", name: "Tomas", trust: "key_changed", fingerprint: fingerprint("tomasNow"), pinned: fingerprint("tomas"), verifiedAtMs: Date.UTC(2026, 2, 3), arrival: "known_contact", sinceMs: ago(24),
+};
+
+const contact = (name: string, trust: Contact["trust"]): Contact => ({
+  name, trust, fingerprint: fingerprint(name.toLowerCase()), firstMetMs: Date.UTC(2026, 2, 12), verifiedAtMs: trust === "verified" ? Date.UTC(2026, 2, 14) : null,
+});
+
+const BASE: AppView = {
+  revision: 1, version: "0.1.0", profile: "default", displayName: "Ines", firstRunDone: true,
+  identity: { kind: "ready", own: fingerprint("ines"), madeAtMs: Date.UTC(2026, 2, 1), place: { kind: "keychain", backend: "Secret Service" } },
+  devices: {
+    inputs: [{ id: "desk", name: "Desk microphone" }, { id: "headset", name: "Headset" }], outputs: [{ id: "phones", name: "Headphones" }],
+    input: { kind: "follow_system" }, output: { kind: "fixed", id: "phones" }, inputNow: "Desk microphone", outputNow: "Headphones",
+  },
+  microphoneTest: { kind: "off" },
+  settings: { theme: "system", echoCancellation: true, noiseReduction: true, evenVolume: true, coverTraffic: false },
+  standups: [
+    {
+      id: "s1", title: "Harbour team", link: LINK, organizer: true, organizerName: "Ines", relay: "relay.example", relayReach: "reachable", nextAtMs: now + 6 * 60_000, lastMetMs: ago(86_400),
+      members: ["Mina", "Jonas", "Sana", "Leo"].map((name, i) => ({ name, trust: i < 2 ? "verified" : i === 2 ? "new_device" : "not_verified", keyWaiting: true, present: i < 2 })),
+    },
+    { id: "s2", title: "Platform sync", link: LINK, organizer: false, organizerName: "Jonas", relay: "relay.example", relayReach: "reachable", nextAtMs: now + 25 * 3_600_000, lastMetMs: ago(86_000), members: ["Jonas", "Leo"].map((name) => ({ name, trust: "verified", keyWaiting: true, present: false })) },
+    { id: "s3", title: "Design circle", link: LINK, organizer: false, organizerName: "Sana", relay: "relay.example", relayReach: "unknown", nextAtMs: null, lastMetMs: ago(86_400 * 4), members: [] },
+  ],
+  contacts: [contact("Jonas", "verified"), contact("Mina", "verified"), contact("Sana", "new_device"), contact("Leo", "not_verified")],
+  recent: [
+    { id: "m1", title: "Harbour team", startedAtMs: ago(86_400), lengthMs: 14 * 60_000, epochs: 6, confirmed: true },
+    { id: "m2", title: "Platform sync", startedAtMs: ago(86_000), lengthMs: 11 * 60_000, epochs: 4, confirmed: true },
+  ],
+  relay: { address: "relay.example" }, hostHere: { kind: "off" }, openedLink: null, hints: [], meeting: null,
+};
+
+const EMPTY: Partial<AppView> = { standups: [], contacts: [], recent: [] };
+const inMeeting = (part: Partial<MeetingView>): Partial<AppView> => ({ meeting: { ...MEETING, ...part } });
+
+function trouble(cause: KeychainCause): Partial<AppView> {
+  return {
+    identity: {
+      kind: "trouble",
+      trouble: {
+        cause, detail: `keychain/${cause}: Secret Service, collection “login”\nprofile default, identity-v1`, asking: cause === "asking" ? { sinceMs: ago(12), limitS: 30 } : null,
+        lastTryAtMs: ago(60), backend: "Secret Service", lastSeenAtMs: ago(86_400 * 9),
+      },
+    },
+  };
+}
+
+const SCENARIOS: Record<string, Partial<AppView>> = {
+  "first-run": { ...EMPTY, firstRunDone: false, displayName: "" },
+  "first-run-making": { ...EMPTY, firstRunDone: false, displayName: "", identity: { kind: "making" }, devices: { ...BASE.devices, inputs: [], inputNow: null } },
+  home: {},
+  "home-empty": EMPTY,
+  meeting: {},
+  settled: { meeting: SETTLED },
+  alone: inMeeting({
+    members: [ME], awaited: ["Mina", "Jonas", "Sana"], epoch: { number: 1, madeAtMs: ago(12), confirmed: 1, members: 1 }, startedAtMs: ago(12),
+    timeline: [entry(1, { kind: "started" }, 12, 1, 1, { phase: "in_use", erasedAtMs: null })], microphone: { kind: "open" },
+  }),
+  "meeting-lobby": { meeting: { ...SETTLED, lobby: [NOOR] } },
+  lobby: { meeting: { ...SETTLED, lobby: [NOOR, TOMAS] } },
+  "lobby-empty": { meeting: SETTLED },
+  pending: inMeeting({
+    pending: { number: 8, reason: { kind: "left", names: ["Leo"] }, leavers: ["Leo"], confirmed: 2, members: 5 },
+    members: MEMBERS.map((m) => (m.name === "Leo" ? { ...m, presence: "leaving" } : m)),
+  }),
+  stale: inMeeting({ heartbeat: { generator: "Jonas", here: false, lastAtMs: ago(7), stale: true } }),
+  closed: inMeeting({ microphone: { kind: "closed_no_heartbeat" } }),
+  reconnecting: inMeeting({ phase: { kind: "reconnecting", sinceMs: ago(4) }, microphone: { kind: "closed_reconnecting" }, connection: { quality: "reconnecting", rttMs: null } }),
+  split: inMeeting({ split: { fromMs: ago(200), toMs: ago(80), epoch: 9 } }),
+  member: inMeeting({ mayAdmit: false, mayEnd: false, mayRotate: false, members: MEMBERS.map((m) => ({ ...m, organizer: m.name === "Jonas" })) }),
+  entering: inMeeting({ phase: { kind: "lobby", organizer: "Ines" } }),
+  waiting: inMeeting({ phase: { kind: "waiting", forName: "Jonas" } }),
+  refused: inMeeting({ phase: { kind: "refused", by: "Jonas" } }),
+  ended: {
+    meeting: {
+      ...SETTLED, phase: { kind: "ended", atMs: now, erasedAtMs: now, forEveryone: true }, startedAtMs: ago(14 * 60), epoch: null, code: null,
+      timeline: SETTLED.timeline.map((e) => ({ ...e, phase: "erased", erasedAtMs: e.erasedAtMs ?? now })),
+    },
+  },
+  hint: { ...inMeeting({}), hints: [{ kind: "talking_while_muted" }] },
+};
+
+export const SCENARIO_NAMES = Object.keys(SCENARIOS);
+
+export function scenario(name: string): AppView {
+  if (name.startsWith("keychain-")) return { ...BASE, ...trouble(name.slice("keychain-".length) as KeychainCause) };
+  if (name === "meeting") return { ...BASE, meeting: MEETING };
+  return { ...BASE, ...SCENARIOS[name] };
+}

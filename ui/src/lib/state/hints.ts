@@ -1,0 +1,56 @@
+/** Shows each hint of the back end once, for as long as it holds. */
+import type { Hint } from "$lib/ipc/bindings";
+import { w } from "$lib/words";
+import { app } from "./app.svelte";
+import { toasts } from "./toasts.svelte";
+
+const shown = new Set<string>();
+
+function show(hint: Hint): void {
+  const choose = { label: w.hints.choose, run: () => app.go({ kind: "settings", page: "audio" }) };
+  switch (hint.kind) {
+    case "talking_while_muted":
+      toasts.show({
+        text: w.hints.talkingWhileMuted,
+        icon: "mic-off",
+        action: { label: w.meeting.unmute, run: () => void app.send({ kind: "set_muted", muted: false }) },
+      });
+      break;
+    case "dead_microphone":
+      toasts.show({ text: w.hints.deadMicrophone(hint.device), icon: "mic", action: choose });
+      break;
+    case "device_gone":
+      toasts.show({
+        text: hint.using === null ? w.hints.deviceGoneNone : w.hints.deviceGone(hint.device, hint.using),
+        icon: "speaker",
+        action: choose,
+      });
+      break;
+    case "relay_limited":
+      toasts.show({ text: w.hints.relayLimited, icon: "relay" });
+  }
+}
+
+export function showHints(hints: Hint[]): void {
+  const now = new Set(hints.map((hint) => JSON.stringify(hint)));
+  for (const old of shown) if (!now.has(old)) shown.delete(old);
+  for (const hint of hints) {
+    const key = JSON.stringify(hint);
+    if (shown.has(key)) continue;
+    shown.add(key);
+    show(hint);
+  }
+}
+
+const greeted = new Set<string>();
+
+/** A new request is a toast, never a dialog. */
+export function showLobby(entries: { id: string; name: string }[]): void {
+  const here = new Set(entries.map((entry) => entry.id));
+  for (const old of greeted) if (!here.has(old)) greeted.delete(old);
+  for (const entry of entries.filter((e) => !greeted.has(e.id))) {
+    greeted.add(entry.id);
+    if (app.screen.kind === "lobby") continue;
+    toasts.show({ text: w.lobby.cameIn(entry.name), icon: "user", action: { label: w.meeting.look, run: () => app.go({ kind: "lobby" }) } });
+  }
+}

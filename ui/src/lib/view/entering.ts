@@ -1,0 +1,26 @@
+/** What is said between Join and being live. */
+import type { MeetingPhase } from "$lib/ipc/bindings";
+import { w } from "$lib/words";
+
+export interface Entering {
+  title: string;
+  text: string;
+  /** There is nothing more to wait for. */
+  over: boolean;
+}
+
+export function entering(phase: MeetingPhase): Entering {
+  const p = w.prejoin;
+  switch (phase.kind) {
+    case "waiting":
+      return { title: p.waiting(phase.forName), text: p.waitingHint, over: false };
+    case "lobby":
+      return { title: p.lobbyTitle, text: p.lobby(phase.organizer), over: false };
+    case "refused":
+      return { title: p.refused(phase.by), text: "", over: true };
+    case "locked":
+      return { title: p.locked, text: p.lockedHint, over: true };
+    default:
+      return { title: p.connecting, text: p.connectingHint, over: false };
+  }
+}
