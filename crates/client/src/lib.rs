@@ -1,3 +1,4 @@
 //! The driver that joins socket, sound, vault and the meeting engine.
 
+pub mod transport;
 pub mod voice;

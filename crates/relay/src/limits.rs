@@ -55,7 +55,7 @@ pub struct Limits {
     pub media_bytes: Rate,
     /// Frames waiting for one receiver: half a second of one talker. The oldest is dropped.
     pub media_queue: usize,
-    /// Answers and hints waiting for one receiver. One more closes it.
+    /// Answers waiting for one receiver, and as many hints. One more closes it.
     pub reply_queue: usize,
     /// Frames that one flush writes together. More than 5 (100 ms) at once helps no ear.
     pub flush_media: usize,

@@ -124,7 +124,10 @@ struct Meeting {
 struct Connection {
     meeting: MeetingId,
     pseudonym: Pseudonym,
+    /// Answers, and which boards there are: read before the boards.
     replies: VecDeque<Bytes>,
+    /// Who came and went: read after the boards, so that a farewell comes before its peer is gone.
+    hints: VecDeque<Bytes>,
     media: VecDeque<Bytes>,
     cursors: Vec<Cursor>,
     control: Bucket,
@@ -181,7 +184,7 @@ impl Hub {
         self.connections.insert(id, connection);
         self.reply(id, welcome);
         let peer = Peer { pseudonym, connection: id.0 };
-        self.tell_others(&meeting_id, Some(id), PeerHere { peer });
+        self.hint(&meeting_id, id, PeerHere { peer });
         Ok(id)
     }
 
@@ -268,7 +271,7 @@ impl Hub {
             }
         }
         let peer = Peer { pseudonym: connection.pseudonym, connection: id.0 };
-        self.tell_others(&meeting_id, None, PeerGone { peer });
+        self.hint(&meeting_id, id, PeerGone { peer });
     }
 
     /// Forgets what is due. To be called every few seconds.
@@ -431,7 +434,7 @@ impl Hub {
         meeting.boards.push(board);
         self.counters.boards += 1;
         let opened = standfast_wire::relay::Board { session_id: open.session_id, board_id };
-        self.tell_others(&meeting_id, None, opened);
+        self.tell_all(&meeting_id, opened);
         Ok(())
     }
 
@@ -484,7 +487,7 @@ impl Hub {
             }
         }
         let gone = BoardGone { session_id: *session_id, board_id: board.id, why };
-        self.tell_others(meeting_id, None, gone);
+        self.tell_all(meeting_id, gone);
     }
 
     fn post(&mut self, id: ConnectionId, post: Post, now: Duration) -> Result<Posted, ErrorCode> {
@@ -549,31 +552,41 @@ impl Hub {
 
     fn reply(&mut self, id: ConnectionId, message: impl Into<ToClient>) {
         let message = Bytes::from(pack(&message.into()));
-        self.queue(id, message);
+        self.queue(id, message, |connection| &mut connection.replies);
     }
 
-    fn tell_others(
-        &mut self,
-        meeting_id: &MeetingId,
-        except: Option<ConnectionId>,
-        message: impl Into<ToClient>,
-    ) {
-        let Some(meeting) = self.meetings.get(meeting_id) else { return };
-        let members: Vec<_> =
-            meeting.connections.iter().copied().filter(|id| Some(*id) != except).collect();
+    fn tell_all(&mut self, meeting_id: &MeetingId, message: impl Into<ToClient>) {
         let message = Bytes::from(pack(&message.into()));
-        for member in members {
-            self.queue(member, message.clone());
+        for member in self.members(meeting_id) {
+            self.queue(member, message.clone(), |connection| &mut connection.replies);
         }
     }
 
-    fn queue(&mut self, id: ConnectionId, message: Bytes) {
+    fn hint(&mut self, meeting_id: &MeetingId, about: ConnectionId, message: impl Into<ToClient>) {
+        let message = Bytes::from(pack(&message.into()));
+        for member in self.members(meeting_id).into_iter().filter(|member| *member != about) {
+            self.queue(member, message.clone(), |connection| &mut connection.hints);
+        }
+    }
+
+    fn members(&self, meeting_id: &MeetingId) -> Vec<ConnectionId> {
+        self.meetings.get(meeting_id).map(|m| m.connections.clone()).unwrap_or_default()
+    }
+
+    fn queue(
+        &mut self,
+        id: ConnectionId,
+        message: Bytes,
+        queue: impl FnOnce(&mut Connection) -> &mut VecDeque<Bytes>,
+    ) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        if connection.replies.len() < self.limits.reply_queue {
-            connection.replies.push_back(message);
+        let queue = queue(connection);
+        if queue.len() < self.limits.reply_queue {
+            queue.push_back(message);
         } else {
             connection.fault = Some(Fault::TooSlow);
             connection.replies.clear();
+            connection.hints.clear();
             connection.media.clear();
         }
         connection.wake(id, &mut self.woken);
@@ -604,6 +617,7 @@ impl Connection {
             meeting,
             pseudonym,
             replies: VecDeque::new(),
+            hints: VecDeque::new(),
             media: VecDeque::new(),
             cursors,
             control: Bucket::new(limits.control, now),
@@ -643,7 +657,7 @@ impl Connection {
                 return Some(Bytes::from(pack(&ToClient::from(caught_up))));
             }
         }
-        None
+        self.hints.pop_front()
     }
 }
 
