@@ -92,6 +92,12 @@ pub fn hash(label: &str, bytes: &[u8]) -> [u8; 32] {
     Enc::new(label).bytes(bytes).hash()
 }
 
+/// Plain SHA-256.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
 /// `KDF(salt, ikm, info; N) = HKDF-SHA-512` (RFC 5869). `N` is at most 255 · 64.
 #[must_use]
 pub fn kdf<const N: usize>(salt: &[u8], ikm: &[u8], info: Enc) -> Secret<N> {

@@ -185,6 +185,12 @@ pub(crate) fn agree(private: &StaticSecret, public: &[u8; 32]) -> Result<Secret<
     Ok(Secret::from_fn(|out| out.copy_from_slice(shared.as_bytes())))
 }
 
+/// The public half of a checkpoint key (`MSK`), which signs what its owner sent in one join.
+#[must_use]
+pub fn checkpoint_public(private: &Secret<32>) -> [u8; 32] {
+    SigningKey::from_bytes(private.expose()).verifying_key().to_bytes()
+}
+
 /// An Ed25519 key for logging in at one relay for one meeting.
 pub struct Pseudonym(Box<SigningKey>);
 

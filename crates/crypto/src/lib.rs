@@ -34,10 +34,10 @@ mod wrap;
 
 pub use bundle::{KEM_CIPHERTEXT, KEM_PUBLIC, PRIVATE_BUNDLE, PrivateBundle, PublicBundle};
 pub use codes::{FingerprintDisplay, MeetingCode};
-pub use enc::{Enc, expand, hash, hmac, kdf};
+pub use enc::{Enc, expand, hash, hmac, kdf, sha256};
 pub use entropy::Hedged;
 pub use epoch::{Binding, EpochKeys, EpochSecret};
-pub use identity::{Fingerprint, Identity, Pseudonym, PublicIdentity, Scope};
+pub use identity::{Fingerprint, Identity, Pseudonym, PublicIdentity, Scope, checkpoint_public};
 pub use link::{BOX_STEP, ControlKey, Link, LinkError, LinkKeys};
 pub use secret::Secret;
 pub use wrap::{Contact, GeneratorKey, MAX_SKIP, ReceiveChain, SendChain, Unwrapped, Wrapped};
@@ -46,6 +46,12 @@ pub use wrap::{Contact, GeneratorKey, MAX_SKIP, ReceiveChain, SendChain, Unwrapp
 pub trait Entropy {
     /// Fills `out` with unpredictable bytes.
     fn fill(&mut self, out: &mut [u8]);
+}
+
+impl<E: Entropy + ?Sized> Entropy for Box<E> {
+    fn fill(&mut self, out: &mut [u8]) {
+        (**self).fill(out);
+    }
 }
 
 /// A check failed. Which one is nobody's business.

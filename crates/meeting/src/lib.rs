@@ -1,1 +1,99 @@
 //! The meeting's state machine: a sans-IO engine for roster, epochs and key agreement.
+//!
+//! **Owns** who holds which key, since when and why: the session, the chain of announces, wraps
+//! and confirmations, the epochs on this device, sealing and opening of frames, the journal.
+//! **Knows nothing** of sockets, clocks, the OS random source, sound devices or storage: they are
+//! [`Input`]s and [`Output`]s. Every message from outside is checked before anything is recorded,
+//! and every doubt closes the microphone ([`Microphone`]).
+//!
+//! **The caller's contract:** outputs are carried out in order, [`Meeting::handle`] is given a
+//! [`Now`] that never runs backwards, and [`Input::Tick`] comes when
+//! [`Meeting::timeout_ms`] says so.
+//!
+//! In this version the organizer is the only generator: takeover, merge, orders, bots and device
+//! change are refused, never half done (`docs/known-issues.md`).
+
+mod chain;
+mod config;
+mod core;
+mod counters;
+mod door;
+mod epoch;
+mod follower;
+mod generator;
+mod io;
+mod journal;
+pub mod limits;
+mod media;
+mod people;
+mod prekey;
+mod pulse;
+mod refusal;
+mod seat;
+mod seated;
+mod session;
+mod snapshot;
+mod state;
+
+pub use config::{Config, Known, Now, Part};
+pub use counters::Counters;
+pub use io::{Command, Input, Output};
+pub use journal::{EpochRecord, Journal};
+pub use people::{Trust, pinned_under, trust_of};
+pub use pulse::Pulse;
+pub use refusal::Refusal;
+pub use snapshot::{EpochNow, Knock, Member, Microphone, Phase, Presence, Snapshot};
+pub use standfast_wire::control::{Admission, Hosts, Policy, Reason};
+pub use state::left::LeftWhy;
+
+use standfast_crypto::Entropy;
+
+use crate::core::Core;
+use crate::state::{Connecting, Left, State};
+
+/// One meeting on one device, from connecting to erased.
+pub struct Meeting {
+    core: Core,
+    state: State,
+}
+
+impl Meeting {
+    /// A meeting that waits for [`Input::Connected`].
+    #[must_use]
+    pub fn new(config: Config, entropy: Box<dyn Entropy + Send>, now: Now) -> Self {
+        Self { core: Core::new(config, entropy, now), state: State::Connecting(Box::<Connecting>::default()) }
+    }
+
+    /// Something happened. Never fails: what does not pass is counted and changes nothing.
+    pub fn handle(&mut self, input: Input<'_>, now: Now) {
+        self.core.now = now;
+        // The placeholder is replaced in the next line; `handle` cannot unwind past it because
+        // nothing in it panics.
+        let placeholder = State::Left(Left { why: LeftWhy::Left, at: now });
+        let state = std::mem::replace(&mut self.state, placeholder);
+        self.state = state.handle(&mut self.core, input);
+    }
+
+    /// The next thing to do, in order, until there is none.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.core.out.pop_front()
+    }
+
+    /// When [`Input::Tick`] is wanted, on the clock of [`Now::mono_ms`].
+    #[must_use]
+    pub fn timeout_ms(&self) -> Option<u64> {
+        self.state.timeout_ms(&self.core)
+    }
+
+    /// Whether captured sound has any use: muted, cut or not live, it has none.
+    #[must_use]
+    pub fn microphone_open(&self) -> bool {
+        matches!(&self.state, State::Live(live) if !self.core.muted && live.may_speak(&self.core))
+    }
+
+    /// Everything there is to show.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        snapshot::take(&self.core, &self.state)
+    }
+}

@@ -1,0 +1,64 @@
+//! What an engine is told at birth.
+
+use std::sync::Arc;
+
+use standfast_crypto::{Fingerprint, Identity, LinkKeys, PrivateBundle};
+use standfast_wire::control::Policy;
+
+/// A moment, given with every input. The engine has no clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Now {
+    /// Milliseconds of a clock that never runs backwards and goes on while the device sleeps.
+    pub mono_ms: u64,
+    /// Milliseconds since 1970, for people to read. Nothing is decided by it.
+    pub wall_ms: u64,
+}
+
+/// Somebody whose key this device has pinned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The pinned key.
+    pub fp: Fingerprint,
+    /// The name it is pinned under.
+    pub name: String,
+    /// This device's user has compared it.
+    pub verified: bool,
+}
+
+/// How this device takes part.
+pub enum Part {
+    /// Opens a new session. Only the organizer named in the link is believed.
+    Organizer {
+        /// Members for whom the key is wrapped in advance.
+        scheduled: Vec<Fingerprint>,
+        /// The rules.
+        policy: Policy,
+    },
+    /// Joins a session that the organizer opens.
+    Member {
+        /// Private prekey bundles for this meeting that the keychain holds.
+        prekeys: Vec<PrivateBundle>,
+    },
+}
+
+/// Everything that does not change during a meeting.
+pub struct Config {
+    /// This device.
+    pub identity: Arc<Identity>,
+    /// From the link.
+    pub meeting_id: [u8; 16],
+    /// From the link.
+    pub organizer: Fingerprint,
+    /// From the link.
+    pub link: LinkKeys,
+    /// What the others call this user; at most 64 bytes.
+    pub name: String,
+    /// Organizer or member.
+    pub part: Part,
+    /// Pinned keys.
+    pub known: Vec<Known>,
+    /// Starts muted.
+    pub muted: bool,
+    /// Size of every audio payload before sealing, bytes: the profile's.
+    pub audio_bytes: usize,
+}

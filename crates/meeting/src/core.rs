@@ -1,0 +1,85 @@
+//! What every state has at hand: configuration, randomness, the time of this input, the outbox.
+
+use std::collections::VecDeque;
+
+use standfast_crypto::{Entropy, Fingerprint, Hedged, Identity, Secret};
+use standfast_wire::codec::Field;
+use standfast_wire::control::{Hash, Kind};
+
+use crate::journal::Journal;
+use crate::session::Session;
+use crate::{Config, Counters, Now, Output, Refusal};
+
+pub(crate) struct Core {
+    pub(crate) cfg: Config,
+    pub(crate) rng: Hedged<Box<dyn Entropy + Send>>,
+    pub(crate) now: Now,
+    pub(crate) out: VecDeque<Output>,
+    pub(crate) journal: Journal,
+    pub(crate) counters: Counters,
+    pub(crate) muted: bool,
+    /// When the connection was lost; `None` while there is one.
+    pub(crate) offline_since_ms: Option<u64>,
+}
+
+impl Core {
+    pub(crate) fn new(cfg: Config, entropy: Box<dyn Entropy + Send>, now: Now) -> Self {
+        let rng = Hedged::new(entropy, cfg.identity.hedge());
+        let muted = cfg.muted;
+        Self {
+            cfg,
+            rng,
+            now,
+            out: VecDeque::new(),
+            journal: Journal::default(),
+            counters: Counters::default(),
+            muted,
+            offline_since_ms: Some(now.mono_ms),
+        }
+    }
+
+    pub(crate) fn me(&self) -> Fingerprint {
+        self.cfg.identity.fingerprint()
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.cfg.identity
+    }
+
+    pub(crate) fn hedge(&self) -> Secret<32> {
+        self.cfg.identity.hedge()
+    }
+
+    pub(crate) fn ms(&self) -> u64 {
+        self.now.mono_ms
+    }
+
+    pub(crate) fn nonce(&mut self) -> [u8; 16] {
+        let mut nonce = [0; 16];
+        self.rng.fill(&mut nonce);
+        nonce
+    }
+
+    pub(crate) fn changed(&mut self) {
+        if !matches!(self.out.back(), Some(Output::Changed)) {
+            self.out.push_back(Output::Changed);
+        }
+    }
+
+    pub(crate) fn refused(&mut self, refusal: Refusal) {
+        self.counters.refuse(refusal);
+    }
+
+    /// Signs, seals and posts; gives the hash that others refer to.
+    pub(crate) fn post<T: Field>(&mut self, session: &Session, kind: Kind, slot: u8, message: &T, mac: Option<[u8; 32]>) -> Hash {
+        let me = std::sync::Arc::clone(&self.cfg.identity);
+        match session.letter(&me, kind, slot, message, mac, &mut self.rng) {
+            Some((envelope, h)) => {
+                self.out.push_back(Output::Post(envelope));
+                h
+            }
+            // Unreachable by the sizes in `wire::control`; nothing is sent rather than half of it.
+            None => [0; 32],
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What goes into the engine and what comes out.
+
+use standfast_crypto::{Fingerprint, PRIVATE_BUNDLE, Secret};
+use standfast_wire::control::Hash;
+use standfast_wire::relay::Envelope;
+
+use crate::Known;
+
+/// Something happened outside. Given to [`Meeting::handle`](crate::Meeting::handle).
+pub enum Input<'a> {
+    /// The relay let us in; the content of its boards follows.
+    Connected,
+    /// The connection is gone.
+    Disconnected,
+    /// A message from a board.
+    Delivered {
+        /// Who posted it, by the relay's word.
+        poster: [u8; 32],
+        /// The message.
+        envelope: &'a Envelope,
+    },
+    /// All that was on the session's board has been delivered.
+    CaughtUp {
+        /// The session.
+        session_id: Hash,
+    },
+    /// The relay holds none of our boards' content any more (it was restarted).
+    BoardLost {
+        /// The session.
+        session_id: Hash,
+    },
+    /// The answer to [`Output::FetchBundle`].
+    Bundle {
+        /// Whose slot.
+        slot: [u8; 32],
+        /// What lay there.
+        blob: Option<&'a [u8]>,
+    },
+    /// The relay says that a connection ended. A hint.
+    PeerGone {
+        /// By the relay's word.
+        poster: [u8; 32],
+    },
+    /// A sealed frame.
+    Media(&'a [u8]),
+    /// One encoded packet from the microphone.
+    Voice {
+        /// Media clock, samples.
+        media_ts: u32,
+        /// Opus.
+        packet: &'a [u8],
+    },
+    /// The user wants something.
+    Command(Command),
+    /// The pinned keys changed.
+    Known(Vec<Known>),
+    /// The time that [`Meeting::timeout_ms`](crate::Meeting::timeout_ms) named has come.
+    Tick,
+}
+
+/// An intent of the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Let this join request in.
+    Admit(Hash),
+    /// Keep this join request out.
+    KeepOut(Hash),
+    /// Mute or unmute.
+    SetMuted(bool),
+    /// A new key now.
+    RotateNow,
+    /// Leave.
+    Leave,
+    /// End for everyone.
+    End,
+}
+
+/// Something to do outside. From [`Meeting::poll_output`](crate::Meeting::poll_output), in order.
+pub enum Output {
+    /// Start a board.
+    OpenSession {
+        /// The session.
+        session_id: Hash,
+        /// Hash of the preimage that deletes it.
+        end_hash: Hash,
+    },
+    /// Delete a board.
+    EndSession {
+        /// The session.
+        session_id: Hash,
+        /// The preimage.
+        preimage: [u8; 32],
+    },
+    /// Put a message on the board.
+    Post(Envelope),
+    /// Send a sealed frame.
+    Media(Vec<u8>),
+    /// Fetch a prekey bundle.
+    FetchBundle {
+        /// Where.
+        slot: [u8; 32],
+    },
+    /// Keep the private half in the keychain, then upload the public half.
+    StorePrekey {
+        /// Names it in [`Output::ErasePrekey`].
+        bundle_id: [u8; 16],
+        /// For the keychain.
+        private: Secret<PRIVATE_BUNDLE>,
+        /// The relay's slot.
+        slot: [u8; 32],
+        /// For the slot.
+        blob: Vec<u8>,
+    },
+    /// Erase a private prekey: it has opened its one session.
+    ErasePrekey {
+        /// Which.
+        bundle_id: [u8; 16],
+    },
+    /// Play an authentic packet.
+    Play {
+        /// Who said it.
+        idx: u16,
+        /// Media clock, samples.
+        media_ts: u32,
+        /// Opus.
+        packet: Vec<u8>,
+    },
+    /// Nothing more comes from this member.
+    Forget {
+        /// Who.
+        idx: u16,
+    },
+    /// Somebody's key was met in this meeting, admitted and authentic.
+    Met {
+        /// The key.
+        fp: Fingerprint,
+        /// The name it came with.
+        name: String,
+    },
+    /// The snapshot changed.
+    Changed,
+}

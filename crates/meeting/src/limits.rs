@@ -1,0 +1,75 @@
+//! Times and counts of the protocol, each with its reason. `docs/protocol.md` §6 is their source.
+
+use standfast_wire::control::Reason;
+
+/// The generator shows that it lives this often.
+pub const HEARTBEAT_MS: u64 = 2_000;
+/// Three missed heartbeats, or this much lag: the UI says "Stale".
+pub const STALE_MS: u64 = 6_000;
+/// Without a valid heartbeat for so long the microphone is cut.
+pub const CUT_MS: u64 = 15_000;
+/// Without a valid heartbeat for so long everything is erased and the device joins again.
+pub const FORGET_MS: u64 = 60_000;
+/// Every member seals a ping this often, muted or not.
+pub const PING_MS: u64 = 5_000;
+/// A member silent for so long is dropped: three pings.
+pub const SILENT_MS: u64 = 15_000;
+/// After the relay's hint that a connection ended, silence of this length is enough.
+pub const HINTED_SILENT_MS: u64 = 3_000;
+/// Scheduled members who have not arrived lose their invitation.
+pub const INVITED_MS: u64 = 30_000;
+/// Members seal nothing while unarrived members hold a wrap longer than this after the term began.
+pub const INVITED_SEAL_MS: u64 = 35_000;
+/// Joins after the first are gathered for so long, so that a team arriving at once costs few epochs.
+pub const GATHER_MS: u64 = 300;
+/// The first join after so much quiet is announced at once.
+pub const QUIET_MS: u64 = 1_000;
+/// A missing wrap is asked for after this time, and then at most this often.
+pub const KEY_REQUEST_MS: u64 = 1_000;
+/// The generator keeps the epoch secret for those who ask again, at most so long.
+pub const SECRET_MS: u64 = 30_000;
+/// The generator waits so long for prekey bundles before it opens.
+pub const BUNDLE_WAIT_MS: u64 = 1_000;
+/// An old epoch opens late frames for so long after the next is in use.
+pub const RETIRE_MS: u64 = 5_000;
+/// The same after a removal.
+pub const RETIRE_REMOVAL_MS: u64 = 1_000;
+/// A join request must name something that the generator sent within this time.
+pub const SEEN_MS: u64 = 10_000;
+/// A sender without a frame for so long takes a ratchet step.
+pub const SILENCE_MS: u64 = 1_000;
+/// Frames of an epoch not installed yet wait so long.
+pub const UNKNOWN_FRAME_MS: u64 = 200;
+/// And at most this many of them, over all senders: 16 each for a team of 15.
+pub const UNKNOWN_FRAMES: usize = 240;
+/// End: the board is deleted when all have said goodbye, or after this time.
+pub const END_MS: u64 = 2_000;
+/// People in the lobby, at most. Each holds about 2 KiB.
+pub const LOBBY_MAX: usize = 64;
+/// Join requests remembered per session, at most.
+pub const REQUESTS_MAX: usize = 1_024;
+/// Payload bytes of a ping before sealing.
+pub const PING_BYTES: usize = 32;
+/// Who is expected and got no answer asks again after this time.
+pub const ASK_AGAIN_MS: u64 = 5_000;
+/// Who waits in the lobby asks again this seldom: each request stays on the board.
+pub const KNOCK_AGAIN_MS: u64 = 60_000;
+/// A reconnect within this time goes on as if nothing had been.
+pub const BRIEF_OFFLINE_MS: u64 = 3_000;
+/// An invited member confirms with its request; without, it comes in by a new epoch after this.
+pub const ARRIVAL_ACK_MS: u64 = 500;
+/// Board slot of key requests: only a member's newest is of use.
+pub const SLOT_KEY_REQUEST: u8 = 3;
+/// A follower that cannot install the head for so long joins again.
+pub const STUCK_MS: u64 = 8_000;
+
+/// Latest use of a new epoch after its install, by reason.
+#[must_use]
+pub const fn max_ms(reason: Reason) -> u32 {
+    match reason {
+        Reason::Open => 0,
+        Reason::Removal | Reason::OffRecord => 300,
+        Reason::Leave | Reason::Drop => 1_000,
+        _ => 2_000,
+    }
+}

@@ -1,0 +1,190 @@
+//! Frames out and frames in, between the codec's packets and the relay's bytes.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use standfast_crypto::Fingerprint;
+use standfast_frame::{Kid, ParsedFrame, Payload, Stream};
+
+use crate::core::Core;
+use crate::limits::{PING_BYTES, PING_MS, SILENCE_MS, UNKNOWN_FRAME_MS, UNKNOWN_FRAMES};
+use crate::seated::Seated;
+use crate::{Output, Refusal};
+
+/// Flag of a ping: the sender's microphone is muted.
+const FLAG_MUTED: u8 = 1;
+/// Samples per packet: 20 ms at 48 kHz.
+const PACKET_SAMPLES: u32 = 960;
+/// A gap of more packets than this between two epochs is a pause, not a loss: half a second.
+const PAUSE_PACKETS: u32 = 25;
+
+/// What is known of one speaker.
+#[derive(Default)]
+struct Voice {
+    muted: bool,
+    /// Epoch and media clock of the newest packet.
+    last: Option<(u32, u32)>,
+}
+
+pub(crate) struct Media {
+    voices: BTreeMap<u16, Voice>,
+    /// Frames of an epoch that is not installed yet.
+    early: VecDeque<(u64, Vec<u8>)>,
+    /// When the last audio frame was sealed; `None` once the ratchet took its step for silence.
+    last_voice_ms: Option<u64>,
+    next_ping_ms: u64,
+    pings: u32,
+    plain: Vec<u8>,
+}
+
+impl Media {
+    pub(crate) fn new(now_ms: u64) -> Self {
+        Self {
+            voices: BTreeMap::new(),
+            early: VecDeque::new(),
+            last_voice_ms: None,
+            next_ping_ms: now_ms,
+            pings: 0,
+            plain: Vec::new(),
+        }
+    }
+
+    /// Seals one packet under the active epoch. Nothing is sent without one.
+    pub(crate) fn voice(&mut self, core: &mut Core, s: &mut Seated, media_ts: u32, packet: &[u8]) {
+        let size = core.cfg.audio_bytes;
+        let Some(sealers) = s.epochs.active_mut().and_then(|e| e.sealers()) else { return };
+        self.plain.clear();
+        let mut frame = Vec::with_capacity(size + standfast_frame::OVERHEAD_BYTES);
+        let written = Payload::write(&mut self.plain, size, media_ts, 0, &[packet]);
+        if written.is_ok() && sealers.audio.seal(&self.plain, &mut frame).is_ok() {
+            core.counters.frames_sealed += 1;
+            core.out.push_back(Output::Media(frame));
+            self.last_voice_ms = Some(core.ms());
+        }
+        zeroize::Zeroize::zeroize(&mut self.plain);
+    }
+
+    /// After a second without a frame the ratchet takes a step.
+    pub(crate) fn fall_silent(&mut self, core: &Core, s: &mut Seated) {
+        if self.last_voice_ms.is_some_and(|at| core.ms() >= at + SILENCE_MS) {
+            self.last_voice_ms = None;
+            if let Some(sealers) = s.epochs.active_mut().and_then(|e| e.sealers()) {
+                let _ = sealers.audio.skip_to_next_step();
+            }
+        }
+    }
+
+    pub(crate) fn ping_due(&self, now_ms: u64) -> bool {
+        now_ms >= self.next_ping_ms
+    }
+
+    /// Shows that this device holds the key, and whether its microphone is muted.
+    pub(crate) fn ping(&mut self, core: &mut Core, s: &mut Seated) {
+        self.next_ping_ms = core.ms() + PING_MS;
+        let Some(sealers) = s.epochs.active_mut().and_then(|e| e.sealers()) else { return };
+        let flags = if core.muted { FLAG_MUTED } else { 0 };
+        let (mut plain, mut frame) = (Vec::with_capacity(PING_BYTES), Vec::new());
+        self.pings = self.pings.wrapping_add(1);
+        let written = Payload::write(&mut plain, PING_BYTES, self.pings, flags, &[]);
+        if written.is_ok() && sealers.ping.seal(&plain, &mut frame).is_ok() {
+            core.out.push_back(Output::Media(frame));
+        }
+    }
+
+    /// Opens a frame and hands its packet on. Gives the member who provably sent it.
+    pub(crate) fn open(&mut self, core: &mut Core, s: &mut Seated, bytes: &[u8]) -> Option<Fingerprint> {
+        match self.try_open(core, s, bytes) {
+            Ok(fp) => fp,
+            Err(Refusal::Unsupported) => {
+                // Not installed yet, perhaps: it waits a little, and among few.
+                if self.early.len() < UNKNOWN_FRAMES {
+                    self.early.push_back((core.ms() + UNKNOWN_FRAME_MS, bytes.to_vec()));
+                }
+                None
+            }
+            Err(_) => {
+                core.counters.frames_refused += 1;
+                None
+            }
+        }
+    }
+
+    /// [`Refusal::Unsupported`] means that there is no key for it (yet).
+    fn try_open(&mut self, core: &mut Core, s: &mut Seated, bytes: &[u8]) -> Result<Option<Fingerprint>, Refusal> {
+        let parsed = ParsedFrame::parse(bytes).map_err(|_| Refusal::Malformed)?;
+        let kid = parsed.kid();
+        if kid.idx() == s.idx {
+            return Err(Refusal::Stale); // reflected
+        }
+        let fp = s.fp_of(kid.idx()).ok_or(Refusal::Unsupported)?;
+        let epoch = s.epochs.by_kid(kid.epoch_mod_256()).ok_or(Refusal::Unsupported)?;
+        let number = epoch.number;
+        let opener = epoch.opener(kid.idx(), kid.stream()).ok_or(Refusal::Unsupported)?;
+        let mut plain = zeroize::Zeroizing::new(Vec::with_capacity(bytes.len()));
+        let frame = opener.screen(parsed, core.ms()).map_err(|_| Refusal::Stale)?;
+        let frame = frame.open(&mut plain).map_err(|_| Refusal::NotAuthentic)?;
+        let payload = frame.payload().map_err(|_| Refusal::Malformed)?;
+        self.said(core, kid, number, &payload);
+        Ok(Some(fp))
+    }
+
+    fn said(&mut self, core: &mut Core, kid: Kid, epoch: u32, payload: &Payload<'_>) {
+        let voice = self.voices.entry(kid.idx()).or_default();
+        match kid.stream() {
+            Stream::Audio => {
+                core.counters.frames_opened += 1;
+                count_gap(core, voice, epoch, payload.media_ts);
+                if let Some(packet) = payload.packets().next() {
+                    let packet = packet.to_vec();
+                    core.out.push_back(Output::Play { idx: kid.idx(), media_ts: payload.media_ts, packet });
+                }
+                voice.muted = false;
+            }
+            Stream::Ping => {
+                let muted = payload.flags & FLAG_MUTED != 0;
+                if voice.muted != muted {
+                    voice.muted = muted;
+                    core.changed();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Tries frames again whose epoch may have come; those that waited too long are silence.
+    pub(crate) fn retry_early(&mut self, core: &mut Core, s: &mut Seated) {
+        for _ in 0..self.early.len() {
+            let Some((until, bytes)) = self.early.pop_front() else { break };
+            match self.try_open(core, s, &bytes) {
+                Ok(_) => {}
+                Err(Refusal::Unsupported) if core.ms() < until => self.early.push_back((until, bytes)),
+                Err(_) => core.counters.frames_refused += 1,
+            }
+        }
+    }
+
+    pub(crate) fn muted(&self, idx: u16) -> bool {
+        self.voices.get(&idx).is_some_and(|v| v.muted)
+    }
+
+    pub(crate) fn timeout_ms(&self) -> u64 {
+        let silence = self.last_voice_ms.map(|at| at + SILENCE_MS);
+        let early = self.early.front().map(|(until, _)| *until);
+        [silence, early].into_iter().flatten().fold(self.next_ping_ms, u64::min)
+    }
+}
+
+/// Counts packets that are missing between the last of one epoch and the first of the next.
+fn count_gap(core: &mut Core, voice: &mut Voice, epoch: u32, media_ts: u32) {
+    if let Some((last_epoch, last_ts)) = voice.last {
+        let ahead = media_ts.wrapping_sub(last_ts) / PACKET_SAMPLES;
+        if epoch > last_epoch && (2..=PAUSE_PACKETS).contains(&ahead) {
+            core.counters.frames_lost_at_rekey += u64::from(ahead - 1);
+        }
+        if epoch < last_epoch {
+            // A late one of the old epoch was not lost after all.
+            core.counters.frames_lost_at_rekey = core.counters.frames_lost_at_rekey.saturating_sub(1);
+            return;
+        }
+    }
+    voice.last = Some((epoch, media_ts));
+}

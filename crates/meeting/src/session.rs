@@ -1,0 +1,288 @@
+//! One session as everyone with the link sees it: its Open, its join requests, its envelopes.
+
+use std::collections::BTreeMap;
+
+use standfast_crypto::{ControlKey, Enc, Entropy, Fingerprint, Identity, PublicBundle, PublicIdentity, Scope, hash};
+use standfast_wire::codec::{Blob, Field, List, from_bytes, to_bytes};
+use standfast_wire::control::{Bundle, Hash, Ident, JoinRequest, Kind, MeetingOpen, Policy, Role, Sealed};
+use standfast_wire::record;
+use standfast_wire::relay::{Envelope, SLOT_LOG, VERSION};
+
+use crate::limits::REQUESTS_MAX;
+use crate::{Config, Refusal};
+
+record! {
+    /// What an envelope's box is bound to.
+    pub struct EnvelopeHeader {
+        /// Version.
+        pub v: u8,
+        /// Session.
+        pub session_id: Hash,
+        /// Addressee.
+        pub to: Option<[u8; 32]>,
+        /// Slot.
+        pub slot: u8,
+    }
+}
+
+/// Seals `sealed` into an envelope for everyone.
+pub(crate) fn seal_envelope(key: &ControlKey, session_id: Hash, slot: u8, sealed: &Sealed, entropy: &mut dyn Entropy) -> Option<Envelope> {
+    let header = EnvelopeHeader { v: VERSION, session_id, to: None, slot };
+    let boxed = key.seal(&to_bytes(&header), &to_bytes(sealed), entropy);
+    Some(Envelope { v: VERSION, session_id, to: None, slot, sealed: Blob::new(boxed).ok()? })
+}
+
+/// Opens an envelope. Says nothing about who made it: everyone with the link could have.
+pub(crate) fn open_envelope(key: &ControlKey, envelope: &Envelope) -> Result<Letter, Refusal> {
+    if envelope.v != VERSION {
+        return Err(Refusal::Unsupported);
+    }
+    let header = EnvelopeHeader { v: envelope.v, session_id: envelope.session_id, to: envelope.to, slot: envelope.slot };
+    let content = key.open(&to_bytes(&header), envelope.sealed.as_slice())?;
+    let sealed: Sealed = from_bytes(&content)?;
+    Ok(Letter {
+        kind: sealed.kind,
+        from: Fingerprint(sealed.from),
+        body: sealed.body.into_vec(),
+        sig: sealed.sig,
+        mac: sealed.mac,
+    })
+}
+
+/// An opened message whose author is only claimed.
+#[derive(Clone)]
+pub(crate) struct Letter {
+    pub(crate) kind: Kind,
+    pub(crate) from: Fingerprint,
+    pub(crate) body: Vec<u8>,
+    pub(crate) sig: Option<[u8; 64]>,
+    pub(crate) mac: Option<[u8; 32]>,
+}
+
+/// A message that its author signed in this session. Only [`Letter::authentic`] makes one.
+pub(crate) struct Authentic<T> {
+    pub(crate) from: Fingerprint,
+    pub(crate) message: T,
+    /// `H("SF1/<what>", body, sig)` by [`Authentic::hash`].
+    body: Vec<u8>,
+    sig: [u8; 64],
+}
+
+impl<T> Authentic<T> {
+    pub(crate) fn hash(&self, label: &str) -> Hash {
+        Enc::new(label).bytes(&self.body).bytes(&self.sig).hash()
+    }
+}
+
+impl Letter {
+    /// Checks the signature of `author`, then decodes.
+    pub(crate) fn authentic<T: Field>(&self, author: &PublicIdentity, scope: &Scope) -> Result<Authentic<T>, Refusal> {
+        let sig = self.sig.ok_or(Refusal::NotAuthentic)?;
+        if author.fingerprint() != self.from {
+            return Err(Refusal::NotAuthentic);
+        }
+        author.verify(scope, self.kind.label(), &self.body, &sig)?;
+        Ok(Authentic { from: self.from, message: from_bytes(&self.body)?, body: self.body.clone(), sig })
+    }
+}
+
+/// A join request that was checked: MAC, identity and signature.
+pub(crate) struct Request {
+    pub(crate) h: Hash,
+    pub(crate) identity: PublicIdentity,
+    pub(crate) bundle: PublicBundle,
+    pub(crate) join_nonce: [u8; 16],
+    pub(crate) liveness_nonce: [u8; 16],
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    /// Order of arrival here.
+    pub(crate) nth: usize,
+    pub(crate) seen: Option<Hash>,
+    /// Pseudonym at the relay, by the relay's word: good for hints only.
+    pub(crate) poster: Option<[u8; 32]>,
+}
+
+impl Request {
+    pub(crate) fn fp(&self) -> Fingerprint {
+        self.identity.fingerprint()
+    }
+}
+
+pub(crate) fn check_ident(ident: &Ident) -> Result<PublicIdentity, Refusal> {
+    Ok(PublicIdentity::check(ident.iks, ident.ikd, ident.cert)?)
+}
+
+pub(crate) fn ident_of(identity: &Identity) -> Ident {
+    let public = identity.public();
+    Ident { iks: *public.iks(), ikd: *public.ikd(), cert: *public.cert() }
+}
+
+pub(crate) fn public_bundle(bundle: Bundle) -> PublicBundle {
+    PublicBundle { bundle_id: bundle.bundle_id, ek: bundle.ek, pk: bundle.pk }
+}
+
+pub(crate) fn wire_bundle(bundle: PublicBundle) -> Bundle {
+    Bundle { bundle_id: bundle.bundle_id, ek: bundle.ek, pk: bundle.pk }
+}
+
+/// What everyone in a session agrees on before any epoch.
+pub(crate) struct Session {
+    pub(crate) scope: Scope,
+    pub(crate) control: ControlKey,
+    pub(crate) organizer: PublicIdentity,
+    pub(crate) open_h: Hash,
+    pub(crate) policy: Policy,
+    pub(crate) scheduled: Vec<Fingerprint>,
+    requests: BTreeMap<Hash, Request>,
+    /// Open, join requests and announces as posted, for a relay that lost its board.
+    log: Vec<Envelope>,
+}
+
+/// Messages kept for a relay that lost its board, at most.
+const LOG_MAX: usize = 4_096;
+
+impl Session {
+    /// Remembers a message that a lost board must show again.
+    pub(crate) fn log(&mut self, envelope: &Envelope) {
+        if self.log.len() < LOG_MAX {
+            self.log.push(envelope.clone());
+        }
+    }
+
+    /// What a lost board held.
+    pub(crate) fn logged(&self) -> &[Envelope] {
+        &self.log
+    }
+
+    /// A session from an Open that the link's organizer signed.
+    pub(crate) fn from_open(cfg: &Config, envelope: &Envelope) -> Result<Self, Refusal> {
+        let control = cfg.link.control(&envelope.session_id);
+        let letter = open_envelope(&control, envelope)?;
+        if letter.kind != Kind::Open || letter.from != cfg.organizer {
+            return Err(Refusal::NotAllowed);
+        }
+        let ident = from_bytes::<MeetingOpen>(&letter.body)?.ident;
+        let organizer = check_ident(&ident)?;
+        let scope = Scope { meeting_id: cfg.meeting_id, session_id: envelope.session_id };
+        let open = letter.authentic::<MeetingOpen>(&organizer, &scope)?;
+        if open.message.session_id != envelope.session_id || !policy_ok(&open.message.policy) {
+            return Err(Refusal::Inconsistent);
+        }
+        let open_h = open.hash("SF1/open");
+        let scheduled = open.message.scheduled.into_vec().into_iter().map(Fingerprint).collect();
+        Ok(Self { scope, control, organizer, open_h, policy: open.message.policy, scheduled, requests: BTreeMap::new(), log: vec![envelope.clone()] })
+    }
+
+    /// Opens a new session: draws its id and signs its Open. The envelope is the first of the log.
+    pub(crate) fn create(cfg: &Config, policy: Policy, scheduled: &[Fingerprint], entropy: &mut dyn Entropy) -> Result<Self, Refusal> {
+        let mut session_id = [0; 32];
+        entropy.fill(&mut session_id);
+        let scope = Scope { meeting_id: cfg.meeting_id, session_id };
+        let list = scheduled.iter().map(|fp| fp.0).collect();
+        let open = MeetingOpen { session_id, ident: ident_of(&cfg.identity), policy, scheduled: List::new(list)?, deputies: None };
+        let body = to_bytes(&open);
+        let sig = cfg.identity.sign(&scope, Kind::Open.label(), &body);
+        let from = cfg.identity.fingerprint().0;
+        let sealed = Sealed { kind: Kind::Open, from, body: Blob::new(body)?, sig: Some(sig), mac: None };
+        let control = cfg.link.control(&session_id);
+        let envelope = seal_envelope(&control, session_id, SLOT_LOG, &sealed, entropy).ok_or(Refusal::Malformed)?;
+        Self::from_open(cfg, &envelope)
+    }
+
+    pub(crate) fn id(&self) -> Hash {
+        self.scope.session_id
+    }
+
+    /// Signs and seals a message of this session.
+    pub(crate) fn letter<T: Field>(
+        &self,
+        me: &Identity,
+        kind: Kind,
+        slot: u8,
+        message: &T,
+        mac: Option<[u8; 32]>,
+        entropy: &mut dyn Entropy,
+    ) -> Option<(Envelope, Hash)> {
+        let body = to_bytes(message);
+        let sig = me.sign(&self.scope, kind.label(), &body);
+        let h = Enc::new(hash_label(kind)).bytes(&body).bytes(&sig).hash();
+        let sealed = Sealed { kind, from: me.fingerprint().0, body: Blob::new(body).ok()?, sig: Some(sig), mac };
+        Some((seal_envelope(&self.control, self.id(), slot, &sealed, entropy)?, h))
+    }
+
+    /// Checks and remembers a join request. Each join nonce counts once per session.
+    pub(crate) fn accept_join(&mut self, cfg: &Config, letter: &Letter, poster: Option<[u8; 32]>) -> Result<&Request, Refusal> {
+        let mac = letter.mac.ok_or(Refusal::NotAuthentic)?;
+        cfg.link.check_join_mac(&letter.body, &mac)?;
+        let identity = check_ident(&from_bytes::<JoinRequest>(&letter.body)?.ident)?;
+        let join = letter.authentic::<JoinRequest>(&identity, &self.scope)?;
+        let h = join.hash("SF1/join");
+        let join = join.message;
+        if self.requests.values().any(|known| known.join_nonce == join.join_nonce) {
+            return Err(Refusal::Stale);
+        }
+        if self.requests.len() >= REQUESTS_MAX {
+            return Err(Refusal::NotAllowed);
+        }
+        let request = Request {
+            h,
+            identity,
+            bundle: public_bundle(join.bundle),
+            join_nonce: join.join_nonce,
+            liveness_nonce: join.liveness_nonce,
+            name: join.name.as_str().trim().to_owned(),
+            role: join.role,
+            nth: self.requests.len(),
+            seen: join.seen,
+            poster,
+        };
+        Ok(self.requests.entry(h).or_insert(request))
+    }
+
+    pub(crate) fn request(&self, h: &Hash) -> Option<&Request> {
+        self.requests.get(h)
+    }
+
+    /// The newest name that `fp` came with.
+    pub(crate) fn name_of(&self, fp: Fingerprint) -> Option<&str> {
+        self.requests.values().filter(|r| r.fp() == fp).max_by_key(|r| r.nth).map(|r| r.name.as_str())
+    }
+
+    /// The identity of somebody who asked to join, or of the organizer.
+    pub(crate) fn identity_of(&self, fp: Fingerprint) -> Option<&PublicIdentity> {
+        if self.organizer.fingerprint() == fp {
+            return Some(&self.organizer);
+        }
+        self.requests.values().find(|r| r.fp() == fp).map(|r| &r.identity)
+    }
+
+    /// The newest join request of `fp`.
+    pub(crate) fn newest_request(&self, fp: Fingerprint) -> Option<Hash> {
+        self.requests.values().filter(|r| r.fp() == fp).max_by_key(|r| r.nth).map(|r| r.h)
+    }
+
+    pub(crate) fn fps_of_poster(&self, poster: &[u8; 32]) -> impl Iterator<Item = Fingerprint> {
+        self.requests.values().filter(move |r| r.poster.as_ref() == Some(poster)).map(Request::fp)
+    }
+}
+
+/// Labels of the hashes that other messages refer to.
+pub(crate) const fn hash_label(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Open => "SF1/open",
+        Kind::Join => "SF1/join",
+        Kind::Announce => "SF1/ann",
+        Kind::Heartbeat => "SF1/hb",
+        _ => "SF1/message",
+    }
+}
+
+fn policy_ok(policy: &Policy) -> bool {
+    (60_000..=1_800_000).contains(&policy.rotate_ms)
+}
+
+/// `H("SF1/arrived", list)`.
+pub(crate) fn arrived_hash(named: &[standfast_wire::control::Arrived]) -> Hash {
+    let list = standfast_wire::codec::List::<_, { standfast_wire::control::MAX_ROSTER }>::new(named.to_vec());
+    hash("SF1/arrived", &to_bytes(&list.unwrap_or_default()))
+}

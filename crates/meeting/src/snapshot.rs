@@ -1,0 +1,299 @@
+//! The meeting as it is now: one value for the UI, the CLI and the tests. No secrets.
+
+use standfast_crypto::Fingerprint;
+use standfast_wire::control::{Hash, Reason, State as EntryState};
+
+use crate::core::Core;
+use crate::epoch::Epoch;
+use crate::journal::EpochRecord;
+use crate::people::{Trust, pinned_under, trust_of};
+use crate::pulse::Pulse;
+use crate::session::Session;
+use crate::state::live::Role;
+use crate::state::{Joining, LeftWhy, Live, State};
+use crate::Counters;
+
+/// Where this device stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Connecting, or reading the board.
+    Connecting,
+    /// Nobody has opened the meeting yet.
+    Waiting,
+    /// Asked, and expected: a key is on its way.
+    Joining,
+    /// Asked, and somebody has to decide.
+    Lobby,
+    /// The meeting takes nobody new.
+    Locked,
+    /// In the meeting.
+    Live,
+    /// In the meeting, without a connection.
+    Reconnecting,
+    /// Out of it.
+    Left(LeftWhy),
+}
+
+/// Whether anything of this device's microphone is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Microphone {
+    /// Sent.
+    Open,
+    /// Muted by the user.
+    Muted,
+    /// 15 s without a heartbeat.
+    ClosedNoHeartbeat,
+    /// No connection.
+    ClosedReconnecting,
+    /// Not live, or someone who did not arrive could listen.
+    ClosedNotLive,
+}
+
+/// How somebody on the roster is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Present.
+    In,
+    /// Has not confirmed the newest epoch.
+    Joining,
+    /// Not in the newest epoch, and can hear until it is in use.
+    Leaving,
+    /// Holds a wrap and has not arrived: can listen.
+    Invited,
+}
+
+/// Somebody who holds the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Place on the roster.
+    pub idx: u16,
+    /// Key.
+    pub fp: Fingerprint,
+    /// Name they came with.
+    pub name: String,
+    /// This device.
+    pub me: bool,
+    /// Organizer.
+    pub organizer: bool,
+    /// What this device knows of the key.
+    pub trust: Trust,
+    /// The key pinned under this name, when it is another.
+    pub pinned: Option<Fingerprint>,
+    /// How they are there.
+    pub presence: Presence,
+    /// Signed ack for the newest epoch in hand.
+    pub confirmed: bool,
+    /// Microphone muted, by their own word.
+    pub muted: bool,
+}
+
+/// Somebody who asks to come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Knock {
+    /// The request.
+    pub request: Hash,
+    /// Key.
+    pub fp: Fingerprint,
+    /// Name given.
+    pub name: String,
+    /// What this device knows of the key.
+    pub trust: Trust,
+    /// The key pinned under this name, when it is another.
+    pub pinned: Option<Fingerprint>,
+    /// Waiting since, ms since 1970.
+    pub since_ms: u64,
+}
+
+/// One epoch as far as it has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EpochNow {
+    /// Number.
+    pub number: u32,
+    /// Hash of its announce: equal on all devices of one meeting.
+    pub h: Hash,
+    /// Why it was made.
+    pub reason: Reason,
+    /// Signed acks.
+    pub confirmed: usize,
+    /// Members that should confirm.
+    pub members: usize,
+    /// Who can hear until it is in use.
+    pub leavers: Vec<String>,
+}
+
+/// Everything there is to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Where this device stands.
+    pub phase: Phase,
+    /// The session, once known.
+    pub session_id: Option<Hash>,
+    /// This device's place.
+    pub me: Option<u16>,
+    /// This device looks after the key.
+    pub generator: bool,
+    /// Name of the one who does.
+    pub generator_name: Option<String>,
+    /// The epoch that is sealed under.
+    pub active: Option<EpochNow>,
+    /// A newer one that is coming.
+    pub coming: Option<EpochNow>,
+    /// Holders of the key, in roster order.
+    pub members: Vec<Member>,
+    /// The lobby.
+    pub lobby: Vec<Knock>,
+    /// Code of the active epoch: 30 digits.
+    pub code: Option<String>,
+    /// Generator's sign of life.
+    pub pulse: Pulse,
+    /// How long ago the last was, ms.
+    pub pulse_age_ms: u64,
+    /// This device's microphone.
+    pub microphone: Microphone,
+    /// The journal, oldest first.
+    pub journal: Vec<EpochRecord>,
+    /// Figures.
+    pub counters: Counters,
+    /// When this device was out of the meeting with everything erased, ms since 1970.
+    pub erased_ms: Option<u64>,
+}
+
+pub(crate) fn take(core: &Core, state: &State) -> Snapshot {
+    let mut snapshot = empty(core);
+    match state {
+        State::Connecting(_) => {
+            snapshot.phase = if core.offline_since_ms.is_some() { Phase::Connecting } else { Phase::Waiting };
+        }
+        State::Joining(joining) => joining_view(core, joining, &mut snapshot),
+        State::Live(live) => live_view(core, live, &mut snapshot),
+        State::Left(left) => {
+            snapshot.phase = Phase::Left(left.why);
+            snapshot.erased_ms = Some(left.at.wall_ms);
+        }
+    }
+    snapshot
+}
+
+fn empty(core: &Core) -> Snapshot {
+    Snapshot {
+        phase: Phase::Connecting,
+        session_id: None,
+        me: None,
+        generator: false,
+        generator_name: None,
+        active: None,
+        coming: None,
+        members: Vec::new(),
+        lobby: Vec::new(),
+        code: None,
+        pulse: Pulse::Steady,
+        pulse_age_ms: 0,
+        microphone: Microphone::ClosedNotLive,
+        journal: core.journal.records().to_vec(),
+        counters: core.counters,
+        erased_ms: None,
+    }
+}
+
+fn joining_view(core: &Core, joining: &Joining, snapshot: &mut Snapshot) {
+    snapshot.session_id = Some(joining.session().id());
+    snapshot.generator_name = name(joining.session(), core.cfg.organizer);
+    snapshot.phase = match joining {
+        _ if core.offline_since_ms.is_some() => Phase::Reconnecting,
+        j if !j.asked() => Phase::Connecting,
+        j if j.expected(core) => Phase::Joining,
+        j if j.locked() => Phase::Locked,
+        _ => Phase::Lobby,
+    };
+}
+
+fn live_view(core: &Core, live: &Live, snapshot: &mut Snapshot) {
+    let s = &live.seated;
+    let offline = core.offline_since_ms.is_some();
+    snapshot.phase = if offline { Phase::Reconnecting } else { Phase::Live };
+    snapshot.session_id = Some(s.session.id());
+    snapshot.me = Some(s.idx);
+    snapshot.generator_name = name(&s.session, core.cfg.organizer);
+    let (active, newest) = (s.epochs.active(), s.epochs.newest());
+    snapshot.active = active.map(|e| epoch_now(&s.session, e, None));
+    snapshot.coming = newest.filter(|n| n.active_ms.is_none()).map(|n| epoch_now(&s.session, n, active));
+    snapshot.code = active.map(|e| e.code().digits().to_owned());
+    snapshot.members = members(core, live);
+    match &live.role {
+        Role::Generator(generator) => {
+            snapshot.generator = true;
+            snapshot.lobby = generator.door.lobby.iter().map(|(h, w)| knock(core, &s.session, h, w.fp, w.since_wall_ms)).collect();
+            snapshot.lobby.sort_by_key(|k| (k.trust != Trust::KeyChanged, k.since_ms));
+        }
+        Role::Follower(follower) => {
+            snapshot.pulse = follower.watch.pulse(core.ms());
+            snapshot.pulse_age_ms = core.ms().saturating_sub(follower.watch.last_ms());
+        }
+    }
+    snapshot.microphone = match snapshot.pulse {
+        _ if offline => Microphone::ClosedReconnecting,
+        Pulse::Cut | Pulse::Gone => Microphone::ClosedNoHeartbeat,
+        _ if !live.may_speak(core) => Microphone::ClosedNotLive,
+        _ if core.muted => Microphone::Muted,
+        _ => Microphone::Open,
+    };
+}
+
+fn name(session: &Session, fp: Fingerprint) -> Option<String> {
+    session.name_of(fp).map(str::to_owned)
+}
+
+fn epoch_now(session: &Session, epoch: &Epoch, active: Option<&Epoch>) -> EpochNow {
+    let old = active.map(|a| a.roster.as_slice()).unwrap_or_default();
+    let gone = old.iter().map(|e| Fingerprint(e.fp)).filter(|fp| epoch.entry_of(*fp).is_none());
+    EpochNow {
+        number: epoch.number,
+        h: epoch.h,
+        reason: epoch.reason,
+        confirmed: epoch.confirmed(),
+        members: epoch.present().count(),
+        leavers: gone.filter_map(|fp| name(session, fp)).collect(),
+    }
+}
+
+/// Everyone who can hear: on the newest roster, or still on the active one.
+fn members(core: &Core, live: &Live) -> Vec<Member> {
+    let s = &live.seated;
+    let Some(newest) = s.epochs.newest() else { return Vec::new() };
+    let leaving = s.epochs.active().into_iter().flat_map(|a| a.roster.iter()).filter(|e| newest.entry_of(Fingerprint(e.fp)).is_none());
+    let mut members: Vec<Member> = newest.roster.iter().chain(leaving).map(|e| member(core, live, newest, e)).collect();
+    members.sort_by_key(|m| m.idx);
+    members
+}
+
+fn member(core: &Core, live: &Live, newest: &Epoch, entry: &standfast_wire::control::Entry) -> Member {
+    let fp = Fingerprint(entry.fp);
+    let (me, confirmed) = (fp == core.me(), newest.acked.contains(&entry.idx));
+    let pinned_name = core.cfg.known.iter().find(|k| k.fp == fp).map(|k| k.name.clone());
+    let name = name(&live.seated.session, fp).or(pinned_name).unwrap_or_default();
+    let unarrived = entry.state == EntryState::Invited && !newest.arrived.contains_key(&entry.idx);
+    let presence = match () {
+        () if newest.entry_of(fp).is_none() => Presence::Leaving,
+        () if unarrived => Presence::Invited,
+        () if !confirmed => Presence::Joining,
+        () => Presence::In,
+    };
+    Member {
+        idx: entry.idx,
+        fp,
+        me,
+        organizer: fp == core.cfg.organizer,
+        trust: trust_of(&core.cfg.known, fp, &name),
+        pinned: pinned_under(&core.cfg.known, fp, &name).filter(|_| !me),
+        presence,
+        confirmed,
+        muted: if me { core.muted } else { live.media.muted(entry.idx) },
+        name,
+    }
+}
+
+fn knock(core: &Core, session: &Session, request: &Hash, fp: Fingerprint, since_ms: u64) -> Knock {
+    let name = session.request(request).map(|r| r.name.clone()).unwrap_or_default();
+    let (trust, pinned) = (trust_of(&core.cfg.known, fp, &name), pinned_under(&core.cfg.known, fp, &name));
+    Knock { request: *request, fp, name, trust, pinned, since_ms }
+}

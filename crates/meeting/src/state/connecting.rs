@@ -1,0 +1,95 @@
+//! Nothing known yet: the organizer gathers prekey bundles, a member waits for an Open.
+
+use std::collections::BTreeMap;
+
+use standfast_crypto::{Fingerprint, PublicBundle, PublicIdentity, Scope};
+use standfast_wire::control::{Kind, PrekeyBundle};
+use standfast_wire::codec::{from_bytes};
+use standfast_wire::relay::Envelope;
+
+use crate::config::Part;
+use crate::core::Core;
+use crate::limits::BUNDLE_WAIT_MS;
+use crate::session::{Letter, Session, check_ident, open_envelope, public_bundle};
+use crate::state::{Joining, Left, LeftWhy, Live, State};
+use crate::{Command, Input, Output, Refusal};
+
+/// A scheduled member's keys, checked against the pinned fingerprint.
+pub(crate) struct Invitee {
+    pub(crate) identity: PublicIdentity,
+    pub(crate) bundle: PublicBundle,
+}
+
+/// Before any session.
+#[derive(Default)]
+pub(crate) struct Connecting {
+    awaited: BTreeMap<[u8; 32], Fingerprint>,
+    invitees: Vec<Invitee>,
+    open_at_ms: Option<u64>,
+}
+
+impl Connecting {
+    pub(crate) fn handle(mut self: Box<Self>, core: &mut Core, input: Input<'_>) -> State {
+        match input {
+            Input::Connected => self.connected(core),
+            Input::Disconnected => core.offline_since_ms = Some(core.ms()),
+            Input::Bundle { slot, blob } => self.bundle(core, slot, blob),
+            Input::Delivered { envelope, .. } => return self.delivered(core, envelope),
+            Input::Command(Command::Leave | Command::End) => return Left::enter(core, LeftWhy::Left),
+            _ => {}
+        }
+        if self.open_at_ms.is_some_and(|at| self.awaited.is_empty() || at <= core.ms()) {
+            return Live::open(core, self.invitees);
+        }
+        State::Connecting(self)
+    }
+
+    pub(crate) fn timeout_ms(&self) -> Option<u64> {
+        self.open_at_ms
+    }
+
+    fn connected(&mut self, core: &mut Core) {
+        core.offline_since_ms = None;
+        core.changed();
+        let Part::Organizer { scheduled, .. } = &core.cfg.part else { return };
+        self.awaited = scheduled.iter().map(|fp| (core.cfg.link.bundle_slot(*fp), *fp)).collect();
+        self.open_at_ms = Some(core.ms() + BUNDLE_WAIT_MS);
+        let fetch = self.awaited.keys().map(|slot| Output::FetchBundle { slot: *slot });
+        core.out.extend(fetch.collect::<Vec<_>>());
+    }
+
+    fn bundle(&mut self, core: &mut Core, slot: [u8; 32], blob: Option<&[u8]>) {
+        let Some(fp) = self.awaited.remove(&slot) else { return };
+        match blob.map(|blob| check_bundle(core, fp, blob)) {
+            Some(Ok(invitee)) => self.invitees.push(invitee),
+            Some(Err(refusal)) => core.refused(refusal),
+            None => {}
+        }
+    }
+
+    /// A member believes an Open that the link's organizer signed, and nothing before it.
+    fn delivered(self: Box<Self>, core: &mut Core, envelope: &Envelope) -> State {
+        if matches!(core.cfg.part, Part::Organizer { .. }) {
+            return State::Connecting(self);
+        }
+        match Session::from_open(&core.cfg, envelope) {
+            Ok(session) => Joining::enter(core, session),
+            Err(_) => State::Connecting(self), // an older session's tail, or noise
+        }
+    }
+}
+
+/// The session id under which prekey bundles are sealed and signed.
+const NO_SESSION: [u8; 32] = [0; 32];
+
+fn check_bundle(core: &Core, fp: Fingerprint, blob: &[u8]) -> Result<Invitee, Refusal> {
+    let envelope: Envelope = from_bytes(blob)?;
+    let letter: Letter = open_envelope(&core.cfg.link.control(&NO_SESSION), &envelope)?;
+    if letter.kind != Kind::Bundle || letter.from != fp {
+        return Err(Refusal::NotAuthentic);
+    }
+    let identity = check_ident(&from_bytes::<PrekeyBundle>(&letter.body)?.ident)?;
+    let scope = Scope { meeting_id: core.cfg.meeting_id, session_id: NO_SESSION };
+    let prekey = letter.authentic::<PrekeyBundle>(&identity, &scope)?.message;
+    Ok(Invitee { identity, bundle: public_bundle(prekey.bundle) })
+}
