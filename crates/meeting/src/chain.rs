@@ -7,9 +7,9 @@ use standfast_crypto::{Binding, Fingerprint, hash};
 use standfast_wire::codec::to_bytes;
 use standfast_wire::control::{Entry, EpochAnnounce, Hash, Reason, Role, State};
 
+use crate::Refusal;
 use crate::limits::max_ms;
 use crate::session::{Authentic, Letter, Session};
-use crate::Refusal;
 
 /// An announce that passed every check against the chain before it.
 pub(crate) struct Link {
@@ -27,9 +27,19 @@ impl Link {
     pub(crate) fn new(before: Option<&Self>, h: Hash, announce: EpochAnnounce) -> Self {
         let old = before.map(Self::roster).unwrap_or_default();
         let new = announce.roster.as_slice();
-        let known = |e: &&Entry| old.iter().any(|o| o.fp == e.fp && (o.join_h == e.join_h || o.state == State::Invited));
-        let joined = new.iter().filter(|e| e.state == State::In && !known(e)).map(|e| Fingerprint(e.fp)).collect();
-        let left = old.iter().filter(|o| !new.iter().any(|e| e.fp == o.fp)).map(|o| Fingerprint(o.fp)).collect();
+        let known = |e: &&Entry| {
+            old.iter().any(|o| o.fp == e.fp && (o.join_h == e.join_h || o.state == State::Invited))
+        };
+        let joined = new
+            .iter()
+            .filter(|e| e.state == State::In && !known(e))
+            .map(|e| Fingerprint(e.fp))
+            .collect();
+        let left = old
+            .iter()
+            .filter(|o| !new.iter().any(|e| e.fp == o.fp))
+            .map(|o| Fingerprint(o.fp))
+            .collect();
         Self { h, roster_h: roster_hash(&announce), announce, joined, left }
     }
 
@@ -87,7 +97,8 @@ impl Chain {
     /// Checks an announce. Records nothing.
     pub(crate) fn verify(&self, session: &Session, letter: &Letter) -> Result<Link, Refusal> {
         // Takeover and take-back are not in this version: one generator, the organizer.
-        let announce: Authentic<EpochAnnounce> = letter.authentic(&session.organizer, &session.scope)?;
+        let announce: Authentic<EpochAnnounce> =
+            letter.authentic(&session.organizer, &session.scope)?;
         let (h, a) = (announce.hash("SF1/ann"), announce.message);
         if a.generator != announce.from.0 {
             return Err(Refusal::NotAllowed);
@@ -129,14 +140,20 @@ impl Chain {
         roster.iter().try_for_each(|entry| self.check_entry(session, a, entry))
     }
 
-    fn check_entry(&self, session: &Session, a: &EpochAnnounce, entry: &Entry) -> Result<(), Refusal> {
+    fn check_entry(
+        &self,
+        session: &Session,
+        a: &EpochAnnounce,
+        entry: &Entry,
+    ) -> Result<(), Refusal> {
         let fp = Fingerprint(entry.fp);
         let before = self.head.as_ref().and_then(|head| head.entry_of(fp));
         let idx_ok = match before {
             Some(before) => before.idx == entry.idx,
             None => !self.used_idx.contains(&entry.idx) && entry.idx < 1024,
         };
-        let locked_out = self.head.as_ref().is_some_and(|head| head.announce.locked) && !self.has_seen(fp);
+        let locked_out =
+            self.head.as_ref().is_some_and(|head| head.announce.locked) && !self.has_seen(fp);
         if !idx_ok || locked_out {
             return Err(Refusal::Inconsistent);
         }
@@ -163,7 +180,11 @@ impl Chain {
 /// `invited` exists only in epoch 1, for scheduled members, without a join request.
 fn check_invited(session: &Session, a: &EpochAnnounce, entry: &Entry) -> Result<(), Refusal> {
     let scheduled = session.scheduled.contains(&Fingerprint(entry.fp));
-    if a.epoch == 1 && scheduled && entry.join_h == [0; 32] { Ok(()) } else { Err(Refusal::NotAllowed) }
+    if a.epoch == 1 && scheduled && entry.join_h == [0; 32] {
+        Ok(())
+    } else {
+        Err(Refusal::NotAllowed)
+    }
 }
 
 /// Everyone present names a join request that we hold and checked.

@@ -71,7 +71,14 @@ impl Core {
     }
 
     /// Signs, seals and posts; gives the hash that others refer to.
-    pub(crate) fn post<T: Field>(&mut self, session: &Session, kind: Kind, slot: u8, message: &T, mac: Option<[u8; 32]>) -> Hash {
+    pub(crate) fn post<T: Field>(
+        &mut self,
+        session: &Session,
+        kind: Kind,
+        slot: u8,
+        message: &T,
+        mac: Option<[u8; 32]>,
+    ) -> Hash {
         let me = std::sync::Arc::clone(&self.cfg.identity);
         match session.letter(&me, kind, slot, message, mac, &mut self.rng) {
             Some((envelope, h)) => {

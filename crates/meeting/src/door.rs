@@ -27,7 +27,13 @@ pub(crate) struct Door {
 impl Door {
     /// Scheduled or already seen, or everyone with the link; never a changed key, never somebody
     /// who was kept out before.
-    pub(crate) fn opens_by_itself(&self, core: &Core, s: &Seated, fp: Fingerprint, h: &Hash) -> bool {
+    pub(crate) fn opens_by_itself(
+        &self,
+        core: &Core,
+        s: &Seated,
+        fp: Fingerprint,
+        h: &Hash,
+    ) -> bool {
         let name = s.session.request(h).map(|r| r.name.as_str()).unwrap_or_default();
         let known = s.session.scheduled.contains(&fp) || s.chain.has_seen(fp);
         let open = s.session.policy.admission == Admission::AnyoneWithLink;

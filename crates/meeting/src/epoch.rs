@@ -93,7 +93,9 @@ impl Epoch {
 
     /// Members that hold a wrap and have not arrived.
     pub(crate) fn unarrived(&self) -> impl Iterator<Item = &Entry> {
-        self.roster.iter().filter(|e| e.state == State::Invited && !self.arrived.contains_key(&e.idx))
+        self.roster
+            .iter()
+            .filter(|e| e.state == State::Invited && !self.arrived.contains_key(&e.idx))
     }
 
     pub(crate) fn confirmed(&self) -> usize {
@@ -107,7 +109,10 @@ impl Epoch {
     /// Makes the keys for every present member that has none yet: openers for the others, sealers
     /// for this device.
     pub(crate) fn seat_all(&mut self, session: &Session, me: Fingerprint) -> Result<(), Refusal> {
-        let present: Vec<_> = self.present().filter_map(|e| Some((e.idx, Fingerprint(e.fp), self.join_of(e)?))).collect();
+        let present: Vec<_> = self
+            .present()
+            .filter_map(|e| Some((e.idx, Fingerprint(e.fp), self.join_of(e)?)))
+            .collect();
         for (idx, fp, join_h) in present {
             let Some(request) = session.request(&join_h).filter(|r| r.fp() == fp) else { continue };
             if fp == me {
@@ -119,7 +124,13 @@ impl Epoch {
         Ok(())
     }
 
-    fn seat_self(&mut self, session: &Session, idx: u16, fp: Fingerprint, nonce: &[u8; 16]) -> Result<(), Refusal> {
+    fn seat_self(
+        &mut self,
+        session: &Session,
+        idx: u16,
+        fp: Fingerprint,
+        nonce: &[u8; 16],
+    ) -> Result<(), Refusal> {
         if self.sealers.is_some() {
             return Ok(());
         }
@@ -129,13 +140,26 @@ impl Epoch {
         Ok(())
     }
 
-    fn sealer(&mut self, session: &Session, idx: u16, fp: Fingerprint, stream: Stream, nonce: &[u8; 16]) -> Result<Sealer, Refusal> {
+    fn sealer(
+        &mut self,
+        session: &Session,
+        idx: u16,
+        fp: Fingerprint,
+        stream: Stream,
+        nonce: &[u8; 16],
+    ) -> Result<Sealer, Refusal> {
         let context = self.context(&session.scope, idx, fp, stream);
         let base = self.keys.take_base(idx, stream as u8, nonce).ok_or(Refusal::Stale)?;
         Sealer::new(base, &context).map_err(|_| Refusal::Inconsistent)
     }
 
-    fn seat_other(&mut self, session: &Session, idx: u16, fp: Fingerprint, nonce: &[u8; 16]) -> Result<(), Refusal> {
+    fn seat_other(
+        &mut self,
+        session: &Session,
+        idx: u16,
+        fp: Fingerprint,
+        nonce: &[u8; 16],
+    ) -> Result<(), Refusal> {
         for stream in STREAMS {
             let context = self.context(&session.scope, idx, fp, stream);
             // Taken already: this member is seated.
@@ -214,10 +238,6 @@ impl Epochs {
         self.0.last()
     }
 
-    pub(crate) fn newest_mut(&mut self) -> Option<&mut Epoch> {
-        self.0.last_mut()
-    }
-
     /// The epoch that is sealed under.
     pub(crate) fn active(&self) -> Option<&Epoch> {
         self.0.iter().rev().find(|e| e.active_ms.is_some())
@@ -246,7 +266,8 @@ impl Epochs {
                 current[0].active_ms = Some(now_ms);
                 turned.activated = Some(current[0].number);
             }
-            let keep = if current[0].reason == Reason::Removal { RETIRE_REMOVAL_MS } else { RETIRE_MS };
+            let keep =
+                if current[0].reason == Reason::Removal { RETIRE_REMOVAL_MS } else { RETIRE_MS };
             for epoch in old {
                 epoch.sealers = None;
                 epoch.erase_at_ms.get_or_insert(now_ms + keep);

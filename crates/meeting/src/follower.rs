@@ -2,7 +2,9 @@
 
 use standfast_crypto::Fingerprint;
 use standfast_wire::codec::from_bytes;
-use standfast_wire::control::{Arrival, Hash, Heartbeat, KeyRequest, KeyWrap, Kind, Reason, State as EntryState};
+use standfast_wire::control::{
+    Arrival, Hash, Heartbeat, KeyRequest, KeyWrap, Kind, Reason, State as EntryState,
+};
 use standfast_wire::relay::Envelope;
 
 use crate::Refusal;
@@ -36,10 +38,21 @@ pub(crate) struct Follower {
 
 impl Follower {
     pub(crate) fn new(now_ms: u64) -> Self {
-        Self { watch: Watch::new(now_ms), wrap: None, waiting_since_ms: None, key_request_at_ms: None }
+        Self {
+            watch: Watch::new(now_ms),
+            wrap: None,
+            waiting_since_ms: None,
+            key_request_at_ms: None,
+        }
     }
 
-    pub(crate) fn announce(&mut self, core: &mut Core, s: &mut Seated, envelope: &Envelope, letter: &Letter) -> Result<Standing, Refusal> {
+    pub(crate) fn announce(
+        &mut self,
+        core: &mut Core,
+        s: &mut Seated,
+        envelope: &Envelope,
+        letter: &Letter,
+    ) -> Result<Standing, Refusal> {
         let link = s.chain.verify(&s.session, letter)?;
         let standing = standing(core.me(), &s.seat.join_h, &link);
         let nonce_ok = link.entry_of(core.me()).is_none_or(|e| s.seat.has_nonce(&e.nonce));
@@ -56,7 +69,12 @@ impl Follower {
         Ok(standing)
     }
 
-    pub(crate) fn wrap(&mut self, core: &mut Core, s: &mut Seated, letter: &Letter) -> Result<bool, Refusal> {
+    pub(crate) fn wrap(
+        &mut self,
+        core: &mut Core,
+        s: &mut Seated,
+        letter: &Letter,
+    ) -> Result<bool, Refusal> {
         let wrap: KeyWrap = from_bytes(&letter.body)?;
         if wrap.to != core.me().0 {
             return Ok(false);
@@ -80,9 +98,15 @@ impl Follower {
         Ok(true)
     }
 
-    pub(crate) fn heartbeat(&mut self, core: &mut Core, s: &Seated, letter: &Letter) -> Result<(), Refusal> {
+    pub(crate) fn heartbeat(
+        &mut self,
+        core: &mut Core,
+        s: &Seated,
+        letter: &Letter,
+    ) -> Result<(), Refusal> {
         let beat = letter.authentic::<Heartbeat>(&s.session.organizer, &s.session.scope)?;
-        let known = s.chain.tip() == beat.message.h_e || s.epochs.newest().is_some_and(|e| e.h == beat.message.h_e);
+        let known = s.chain.tip() == beat.message.h_e
+            || s.epochs.newest().is_some_and(|e| e.h == beat.message.h_e);
         if !known || beat.message.term != 1 {
             return Err(Refusal::Stale);
         }
@@ -94,7 +118,12 @@ impl Follower {
         Ok(())
     }
 
-    pub(crate) fn arrival(&mut self, core: &mut Core, s: &mut Seated, letter: &Letter) -> Result<(), Refusal> {
+    pub(crate) fn arrival(
+        &mut self,
+        core: &mut Core,
+        s: &mut Seated,
+        letter: &Letter,
+    ) -> Result<(), Refusal> {
         let arrival = letter.authentic::<Arrival>(&s.session.organizer, &s.session.scope)?.message;
         s.arrive(core, &arrival.h_e, arrival.named.as_slice())
     }
@@ -105,13 +134,20 @@ impl Follower {
         if self.key_request_at_ms.is_some_and(|at| at <= core.ms()) {
             self.key_request_at_ms = Some(core.ms() + KEY_REQUEST_MS);
             let (h_e, bundle) = (s.chain.tip(), wire_bundle(s.seat.fresh_bundle(core)));
-            core.post(&s.session, Kind::KeyRequest, SLOT_KEY_REQUEST, &KeyRequest { h_e, bundle }, None);
+            core.post(
+                &s.session,
+                Kind::KeyRequest,
+                SLOT_KEY_REQUEST,
+                &KeyRequest { h_e, bundle },
+                None,
+            );
         }
         core.ms() >= since + STUCK_MS
     }
 
     pub(crate) fn timeout_ms(&self, now_ms: u64) -> u64 {
-        let own = self.key_request_at_ms.into_iter().chain(self.waiting_since_ms.map(|at| at + STUCK_MS));
+        let own =
+            self.key_request_at_ms.into_iter().chain(self.waiting_since_ms.map(|at| at + STUCK_MS));
         own.min().unwrap_or(u64::MAX).min(self.watch.timeout_ms(now_ms))
     }
 }

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use standfast_crypto::{Contact, EpochSecret, Fingerprint, GeneratorKey, PublicBundle, Secret, SendChain};
+use standfast_crypto::{
+    Contact, EpochSecret, Fingerprint, GeneratorKey, PublicBundle, Secret, SendChain,
+};
 use standfast_wire::codec::{Blob, List, to_bytes};
 use standfast_wire::control::{
-    Arrival, Arrived, Entry, EpochAnnounce, Hash, Heartbeat, KeyRequest, KeyWrap, Kind, Reason, Role, Sealed, State,
+    Arrival, Arrived, Entry, EpochAnnounce, Hash, Heartbeat, KeyRequest, KeyWrap, Kind, Reason,
+    Role, Sealed, State,
 };
 use standfast_wire::relay::{SLOT_HEARTBEAT, SLOT_LOG};
 
@@ -14,7 +17,8 @@ use crate::core::Core;
 use crate::door::Door;
 use crate::epoch::Epoch;
 use crate::limits::{
-    ARRIVAL_ACK_MS, GATHER_MS, HEARTBEAT_MS, HINTED_SILENT_MS, INVITED_MS, QUIET_MS, SECRET_MS, SEEN_MS, SILENT_MS, max_ms,
+    ARRIVAL_ACK_MS, GATHER_MS, HEARTBEAT_MS, HINTED_SILENT_MS, INVITED_MS, QUIET_MS, SECRET_MS,
+    SEEN_MS, SILENT_MS, max_ms,
 };
 use crate::seated::{Seated, acknowledge};
 use crate::session::{Letter, Session, arrived_hash, public_bundle, seal_envelope};
@@ -107,7 +111,11 @@ impl Generator {
     }
 
     /// The first announce: this device `in`, everyone whose bundle we have `invited`.
-    pub(crate) fn announce_first(&mut self, core: &mut Core, s: &mut Seated) -> Result<(), Refusal> {
+    pub(crate) fn announce_first(
+        &mut self,
+        core: &mut Core,
+        s: &mut Seated,
+    ) -> Result<(), Refusal> {
         self.note_sent(s.session.open_h, core.ms());
         let me = Entry {
             idx: s.idx,
@@ -137,14 +145,17 @@ impl Generator {
     pub(crate) fn join(&mut self, core: &mut Core, s: &mut Seated, h: Hash) -> Result<(), Refusal> {
         let request = s.session.request(&h).ok_or(Refusal::Stale)?;
         let (fp, role) = (request.fp(), request.role);
-        let fresh = request.seen.is_some_and(|seen| self.sent.iter().any(|(h, at)| *h == seen && core.ms() <= at + SEEN_MS));
+        let fresh = request.seen.is_some_and(|seen| {
+            self.sent.iter().any(|(h, at)| *h == seen && core.ms() <= at + SEEN_MS)
+        });
         if !fresh {
             return Err(Refusal::Stale);
         }
         if role != Role::Person {
             return Err(Refusal::Unsupported);
         }
-        let unarrived = s.epochs.newest().is_some_and(|e| e.number == 1 && e.unarrived().any(|x| x.fp == fp.0));
+        let unarrived =
+            s.epochs.newest().is_some_and(|e| e.number == 1 && e.unarrived().any(|x| x.fp == fp.0));
         if unarrived {
             self.arriving.insert(fp, (h, core.ms() + ARRIVAL_ACK_MS));
         } else if self.door.opens_by_itself(core, s, fp, &h) {
@@ -194,7 +205,13 @@ impl Generator {
     }
 
     /// A confirmation brings the next nonce and bundle, and an invited member's arrival.
-    pub(crate) fn acked(&mut self, core: &mut Core, s: &mut Seated, fp: Fingerprint, ack: standfast_wire::control::KeyAck) -> Result<(), Refusal> {
+    pub(crate) fn acked(
+        &mut self,
+        core: &mut Core,
+        s: &mut Seated,
+        fp: Fingerprint,
+        ack: standfast_wire::control::KeyAck,
+    ) -> Result<(), Refusal> {
         if let Some(peer) = self.peers.get_mut(&fp) {
             peer.nonce = ack.liveness_nonce;
             if let Some(bundle) = ack.bundle {
@@ -212,7 +229,13 @@ impl Generator {
         Ok(())
     }
 
-    fn name_arrived(&mut self, core: &mut Core, s: &mut Seated, fp: Fingerprint, h_e: &Hash) -> Result<(), Refusal> {
+    fn name_arrived(
+        &mut self,
+        core: &mut Core,
+        s: &mut Seated,
+        fp: Fingerprint,
+        h_e: &Hash,
+    ) -> Result<(), Refusal> {
         let Some((join_h, _)) = self.arriving.remove(&fp) else { return Ok(()) };
         let epoch = s.epochs.by_h(h_e).ok_or(Refusal::Stale)?;
         let idx = epoch.entry_of(fp).ok_or(Refusal::NotAllowed)?.idx;
@@ -224,7 +247,12 @@ impl Generator {
     }
 
     /// A member has no usable wrap: make one from the fresh bundle that it sends along.
-    pub(crate) fn key_request(&mut self, core: &mut Core, s: &mut Seated, letter: &Letter) -> Result<(), Refusal> {
+    pub(crate) fn key_request(
+        &mut self,
+        core: &mut Core,
+        s: &mut Seated,
+        letter: &Letter,
+    ) -> Result<(), Refusal> {
         let fp = letter.from;
         let identity = s.session.identity_of(fp).ok_or(Refusal::NotAllowed)?;
         let asked = letter.authentic::<KeyRequest>(identity, &s.session.scope)?.message;
@@ -262,7 +290,12 @@ impl Generator {
     /// Invited members who asked and did not confirm come in by a new epoch.
     fn late_arrivals(&mut self, core: &Core) {
         let now = core.ms();
-        let late: Vec<_> = self.arriving.iter().filter(|(_, (_, at))| *at <= now).map(|(fp, (h, _))| (*fp, *h)).collect();
+        let late: Vec<_> = self
+            .arriving
+            .iter()
+            .filter(|(_, (_, at))| *at <= now)
+            .map(|(fp, (h, _))| (*fp, *h))
+            .collect();
         for (fp, h) in late {
             self.arriving.remove(&fp);
             self.let_in(core, h);
@@ -294,7 +327,12 @@ impl Generator {
         (self.rotate_at_ms <= now_ms).then_some(Reason::Timer)
     }
 
-    fn announce_pending(&mut self, core: &mut Core, s: &mut Seated, reason: Reason) -> Result<(), Refusal> {
+    fn announce_pending(
+        &mut self,
+        core: &mut Core,
+        s: &mut Seated,
+        reason: Reason,
+    ) -> Result<(), Refusal> {
         let pending = std::mem::take(&mut self.pending);
         if reason == Reason::Timer {
             self.renew_contacts(core);
@@ -322,9 +360,15 @@ impl Generator {
         let mut roster = Vec::new();
         for entry in epoch.present().filter(|e| !pending.gone.contains_key(&Fingerprint(e.fp))) {
             let fp = Fingerprint(entry.fp);
-            let nonce = if fp == core.me() { Some(own_nonce) } else { self.peers.get(&fp).map(|p| p.nonce) };
+            let nonce = if fp == core.me() {
+                Some(own_nonce)
+            } else {
+                self.peers.get(&fp).map(|p| p.nonce)
+            };
             let own_join = (fp == core.me()).then_some(s.seat.join_h);
-            let (Some(nonce), Some(join_h)) = (nonce, own_join.or(epoch.join_of(entry))) else { continue };
+            let (Some(nonce), Some(join_h)) = (nonce, own_join.or(epoch.join_of(entry))) else {
+                continue;
+            };
             roster.push(Entry { join_h, nonce, state: State::In, ..entry.clone() });
         }
         let mut free = s.chain.free_idx();
@@ -334,7 +378,14 @@ impl Generator {
         roster
     }
 
-    fn seat_newcomer(&mut self, core: &Core, session: &Session, h: &Hash, roster: &mut Vec<Entry>, free: &mut u16) {
+    fn seat_newcomer(
+        &mut self,
+        core: &Core,
+        session: &Session,
+        h: &Hash,
+        roster: &mut Vec<Entry>,
+        free: &mut u16,
+    ) {
         let Some(request) = session.request(h) else { return };
         let fp = request.fp();
         let peer = Peer {
@@ -354,20 +405,40 @@ impl Generator {
         if *free >= standfast_frame::IDX_LIMIT {
             return;
         }
-        let entry = Entry { idx: *free, fp: fp.0, join_h, role: Role::Person, state: State::In, nonce, owner: None, replaces: None };
+        let entry = Entry {
+            idx: *free,
+            fp: fp.0,
+            join_h,
+            role: Role::Person,
+            state: State::In,
+            nonce,
+            owner: None,
+            replaces: None,
+        };
         roster.push(entry);
         *free += 1;
     }
 
     /// Draws a secret, announces it, wraps it for every recipient, installs and confirms it here.
-    fn announce(&mut self, core: &mut Core, s: &mut Seated, reason: Reason, roster: Vec<Entry>) -> Result<(), Refusal> {
+    fn announce(
+        &mut self,
+        core: &mut Core,
+        s: &mut Seated,
+        reason: Reason,
+        roster: Vec<Entry>,
+    ) -> Result<(), Refusal> {
         let (announce, secret) = self.draw(core, s, reason, roster)?;
         let h_e = core.post(&s.session, Kind::Announce, SLOT_LOG, &announce, None);
         if let Some(Output::Post(envelope)) = core.out.back() {
             s.session.log(envelope);
         }
         let link = Link::new(s.chain.head(), h_e, announce);
-        let recipients: Vec<Entry> = link.roster().iter().filter(|e| e.fp != core.me().0 && e.state != State::Off).cloned().collect();
+        let recipients: Vec<Entry> = link
+            .roster()
+            .iter()
+            .filter(|e| e.fp != core.me().0 && e.state != State::Off)
+            .cloned()
+            .collect();
         for entry in &recipients {
             self.wrap_for(core, &s.session, entry, &h_e, &secret, true)?;
         }
@@ -381,7 +452,13 @@ impl Generator {
         Ok(())
     }
 
-    fn draw(&self, core: &mut Core, s: &Seated, reason: Reason, roster: Vec<Entry>) -> Result<(EpochAnnounce, EpochSecret), Refusal> {
+    fn draw(
+        &self,
+        core: &mut Core,
+        s: &Seated,
+        reason: Reason,
+        roster: Vec<Entry>,
+    ) -> Result<(EpochAnnounce, EpochSecret), Refusal> {
         let hedge = core.hedge();
         let mut announce = EpochAnnounce {
             term: TERM,
@@ -407,21 +484,49 @@ impl Generator {
     }
 
     /// Wraps `secret` for one recipient, with a new contact when there is no chain yet.
-    fn wrap_for(&mut self, core: &mut Core, session: &Session, entry: &Entry, h_e: &Hash, secret: &EpochSecret, first: bool) -> Result<(), Refusal> {
+    fn wrap_for(
+        &mut self,
+        core: &mut Core,
+        session: &Session,
+        entry: &Entry,
+        h_e: &Hash,
+        secret: &EpochSecret,
+        first: bool,
+    ) -> Result<(), Refusal> {
         let (me, to) = (core.me(), Fingerprint(entry.fp));
         self.ensure_chain(core, session, entry, first)?;
         let peer = self.peers.get_mut(&to).ok_or(Refusal::Inconsistent)?;
         let chain = peer.chain.as_mut().ok_or(Refusal::Inconsistent)?;
         let bundle_id = chain.bundle_id();
         let wrapped = chain.wrap(h_e, me, to, secret);
-        let wrap = KeyWrap { h_e: *h_e, to: to.0, bundle_id, n: wrapped.n, kem_ct: wrapped.kem_ct, ct: wrapped.ct };
-        let sealed = Sealed { kind: Kind::Wrap, from: me.0, body: Blob::new(to_bytes(&wrap))?, sig: None, mac: None };
-        let envelope = seal_envelope(&session.control, session.id(), SLOT_LOG, &sealed, &mut core.rng);
+        let wrap = KeyWrap {
+            h_e: *h_e,
+            to: to.0,
+            bundle_id,
+            n: wrapped.n,
+            kem_ct: wrapped.kem_ct,
+            ct: wrapped.ct,
+        };
+        let sealed = Sealed {
+            kind: Kind::Wrap,
+            from: me.0,
+            body: Blob::new(to_bytes(&wrap))?,
+            sig: None,
+            mac: None,
+        };
+        let envelope =
+            seal_envelope(&session.control, session.id(), SLOT_LOG, &sealed, &mut core.rng);
         core.out.push_back(Output::Post(envelope.ok_or(Refusal::Malformed)?));
         Ok(())
     }
 
-    fn ensure_chain(&mut self, core: &mut Core, session: &Session, entry: &Entry, first: bool) -> Result<(), Refusal> {
+    fn ensure_chain(
+        &mut self,
+        core: &mut Core,
+        session: &Session,
+        entry: &Entry,
+        first: bool,
+    ) -> Result<(), Refusal> {
         let fp = Fingerprint(entry.fp);
         if first && self.peers.get(&fp).is_some_and(|p| p.chain.is_some()) {
             return Ok(());
@@ -430,7 +535,11 @@ impl Generator {
         let request = session.request(&entry.join_h);
         let (identity, bundle, nonce) = match (invited, self.invited.get(&fp), request) {
             (true, Some(i), _) => (&i.identity, i.bundle.clone(), i.bundle.bundle_id),
-            (false, _, Some(r)) => (&r.identity, self.peers.get_mut(&fp).and_then(|p| p.fresh.take()).ok_or(Refusal::Stale)?, r.join_nonce),
+            (false, _, Some(r)) => (
+                &r.identity,
+                self.peers.get_mut(&fp).and_then(|p| p.fresh.take()).ok_or(Refusal::Stale)?,
+                r.join_nonce,
+            ),
             _ => return Err(Refusal::Inconsistent),
         };
         let contact = Contact {
@@ -443,7 +552,13 @@ impl Generator {
         let me = std::sync::Arc::clone(&core.cfg.identity);
         let chain = SendChain::contact(&me, &self.key, identity, &bundle, &contact, &mut core.rng)?;
         let now = core.ms();
-        let peer = self.peers.entry(fp).or_insert(Peer { chain: None, fresh: None, nonce: entry.nonce, sign_ms: now, hinted: false });
+        let peer = self.peers.entry(fp).or_insert(Peer {
+            chain: None,
+            fresh: None,
+            nonce: entry.nonce,
+            sign_ms: now,
+            hinted: false,
+        });
         peer.chain = Some(chain);
         Ok(())
     }
@@ -491,10 +606,15 @@ impl Generator {
     }
 
     pub(crate) fn timeout_ms(&self, s: &Seated) -> u64 {
-        let present = s.epochs.newest().into_iter().flat_map(Epoch::present).map(|e| Fingerprint(e.fp));
+        let present =
+            s.epochs.newest().into_iter().flat_map(Epoch::present).map(|e| Fingerprint(e.fp));
         let silent = present.filter_map(|fp| self.peers.get(&fp)).map(Peer::silent_at_ms);
         let arriving = self.arriving.values().map(|(_, at)| *at);
-        let invited = s.epochs.newest().is_some_and(|e| e.unarrived().next().is_some()).then_some(self.began_ms + INVITED_MS);
+        let invited = s
+            .epochs
+            .newest()
+            .is_some_and(|e| e.unarrived().next().is_some())
+            .then_some(self.began_ms + INVITED_MS);
         let now_due = (!self.pending.gone.is_empty() || self.pending.manual).then_some(0);
         [self.next_heartbeat_ms, self.rotate_at_ms]
             .into_iter()
@@ -510,5 +630,8 @@ impl Generator {
 }
 
 fn unarrived(s: &Seated) -> Vec<Fingerprint> {
-    s.epochs.newest().map(|e| e.unarrived().map(|x| Fingerprint(x.fp)).collect()).unwrap_or_default()
+    s.epochs
+        .newest()
+        .map(|e| e.unarrived().map(|x| Fingerprint(x.fp)).collect())
+        .unwrap_or_default()
 }

@@ -61,7 +61,10 @@ impl Meeting {
     /// A meeting that waits for [`Input::Connected`].
     #[must_use]
     pub fn new(config: Config, entropy: Box<dyn Entropy + Send>, now: Now) -> Self {
-        Self { core: Core::new(config, entropy, now), state: State::Connecting(Box::<Connecting>::default()) }
+        Self {
+            core: Core::new(config, entropy, now),
+            state: State::Connecting(Box::<Connecting>::default()),
+        }
     }
 
     /// Something happened. Never fails: what does not pass is counted and changes nothing.

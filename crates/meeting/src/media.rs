@@ -91,7 +91,12 @@ impl Media {
     }
 
     /// Opens a frame and hands its packet on. Gives the member who provably sent it.
-    pub(crate) fn open(&mut self, core: &mut Core, s: &mut Seated, bytes: &[u8]) -> Option<Fingerprint> {
+    pub(crate) fn open(
+        &mut self,
+        core: &mut Core,
+        s: &mut Seated,
+        bytes: &[u8],
+    ) -> Option<Fingerprint> {
         match self.try_open(core, s, bytes) {
             Ok(fp) => fp,
             Err(Refusal::Unsupported) => {
@@ -109,7 +114,12 @@ impl Media {
     }
 
     /// [`Refusal::Unsupported`] means that there is no key for it (yet).
-    fn try_open(&mut self, core: &mut Core, s: &mut Seated, bytes: &[u8]) -> Result<Option<Fingerprint>, Refusal> {
+    fn try_open(
+        &mut self,
+        core: &mut Core,
+        s: &mut Seated,
+        bytes: &[u8],
+    ) -> Result<Option<Fingerprint>, Refusal> {
         let parsed = ParsedFrame::parse(bytes).map_err(|_| Refusal::Malformed)?;
         let kid = parsed.kid();
         if kid.idx() == s.idx {
@@ -135,7 +145,11 @@ impl Media {
                 count_gap(core, voice, epoch, payload.media_ts);
                 if let Some(packet) = payload.packets().next() {
                     let packet = packet.to_vec();
-                    core.out.push_back(Output::Play { idx: kid.idx(), media_ts: payload.media_ts, packet });
+                    core.out.push_back(Output::Play {
+                        idx: kid.idx(),
+                        media_ts: payload.media_ts,
+                        packet,
+                    });
                 }
                 voice.muted = false;
             }
@@ -156,7 +170,9 @@ impl Media {
             let Some((until, bytes)) = self.early.pop_front() else { break };
             match self.try_open(core, s, &bytes) {
                 Ok(_) => {}
-                Err(Refusal::Unsupported) if core.ms() < until => self.early.push_back((until, bytes)),
+                Err(Refusal::Unsupported) if core.ms() < until => {
+                    self.early.push_back((until, bytes))
+                }
                 Err(_) => core.counters.frames_refused += 1,
             }
         }
@@ -182,7 +198,8 @@ fn count_gap(core: &mut Core, voice: &mut Voice, epoch: u32, media_ts: u32) {
         }
         if epoch < last_epoch {
             // A late one of the old epoch was not lost after all.
-            core.counters.frames_lost_at_rekey = core.counters.frames_lost_at_rekey.saturating_sub(1);
+            core.counters.frames_lost_at_rekey =
+                core.counters.frames_lost_at_rekey.saturating_sub(1);
             return;
         }
     }

@@ -36,7 +36,8 @@ pub fn pinned_under(known: &[Known], fp: Fingerprint, name: &str) -> Option<Fing
 
 /// A name as the eye reads it: the skeleton of UTS 39 §4 of the lower-cased name without spaces.
 fn plain_name(name: &str) -> String {
-    let lower: String = name.chars().flat_map(char::to_lowercase).filter(|c| !c.is_whitespace()).collect();
+    let lower: String =
+        name.chars().flat_map(char::to_lowercase).filter(|c| !c.is_whitespace()).collect();
     unicode_security::skeleton(&lower).collect()
 }
 

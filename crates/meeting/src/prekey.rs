@@ -23,7 +23,9 @@ pub(crate) fn renew(core: &mut Core) {
     let Ok(body) = Blob::new(body) else { return };
     let sealed = Sealed { kind: Kind::Bundle, from: core.me().0, body, sig: Some(sig), mac: None };
     let control = core.cfg.link.control(&[0; 32]);
-    let Some(envelope) = seal_envelope(&control, [0; 32], 0, &sealed, &mut core.rng) else { return };
+    let Some(envelope) = seal_envelope(&control, [0; 32], 0, &sealed, &mut core.rng) else {
+        return;
+    };
     core.out.push_back(Output::StorePrekey {
         bundle_id: private.id(),
         private: private.to_secret(),

@@ -23,7 +23,7 @@ pub(crate) struct Watch {
     base: Option<(u64, u64)>,
     lag_ms: u64,
     last_age_ms: u64,
-    pub(crate) last_h: Option<Hash>,
+    last_h: Option<Hash>,
 }
 
 impl Watch {
@@ -55,13 +55,22 @@ impl Watch {
         }
     }
 
+    /// The newest heartbeat and when it came.
+    pub(crate) fn last(&self) -> Option<(Hash, u64)> {
+        self.last_h.map(|h| (h, self.last_ms))
+    }
+
     pub(crate) fn last_ms(&self) -> u64 {
         self.last_ms
     }
 
     /// The next moment at which the pulse may change by silence alone.
     pub(crate) fn timeout_ms(&self, now_ms: u64) -> u64 {
-        [STALE_MS, CUT_MS, FORGET_MS].map(|d| self.last_ms + d).into_iter().find(|at| *at > now_ms).unwrap_or(now_ms)
+        [STALE_MS, CUT_MS, FORGET_MS]
+            .map(|d| self.last_ms + d)
+            .into_iter()
+            .find(|at| *at > now_ms)
+            .unwrap_or(now_ms)
     }
 }
 
@@ -70,14 +79,27 @@ mod tests {
     use super::*;
 
     fn beat(age_ms: u64) -> Heartbeat {
-        Heartbeat { term: 1, epoch: 1, h_e: [0; 32], age_ms, acked: Default::default(), arrived_h: [0; 32], prev_hb: [0; 32] }
+        Heartbeat {
+            term: 1,
+            epoch: 1,
+            h_e: [0; 32],
+            age_ms,
+            acked: Default::default(),
+            arrived_h: [0; 32],
+            prev_hb: [0; 32],
+        }
     }
 
     #[test]
     fn silence_goes_through_all_stages() {
         let mut watch = Watch::new(0);
         watch.beat(&beat(2_000), [1; 32], 1_000);
-        for (at, pulse) in [(6_999, Pulse::Steady), (7_000, Pulse::Stale), (16_000, Pulse::Cut), (61_000, Pulse::Gone)] {
+        for (at, pulse) in [
+            (6_999, Pulse::Steady),
+            (7_000, Pulse::Stale),
+            (16_000, Pulse::Cut),
+            (61_000, Pulse::Gone),
+        ] {
             assert_eq!(watch.pulse(at), pulse, "at {at}");
         }
     }

@@ -1,6 +1,8 @@
 //! This device's own join: what it asked with, and the secrets that answer.
 
-use standfast_crypto::{PrivateBundle, PublicBundle, ReceiveChain, Secret, Contact, EpochSecret, checkpoint_public};
+use standfast_crypto::{
+    Contact, EpochSecret, PrivateBundle, PublicBundle, ReceiveChain, Secret, checkpoint_public,
+};
 use standfast_wire::codec::{Text, to_bytes};
 use standfast_wire::control::{Hash, JoinRequest, KeyWrap, Kind, Leave, MAX_NAME, Role};
 use standfast_wire::relay::SLOT_LOG;
@@ -51,7 +53,14 @@ impl Seat {
                 let _ = session.accept_join(&core.cfg, &letter, None);
             }
         }
-        Self { join_h, join_nonce, liveness: [liveness; 2], msk, bundles: vec![bundle], chain: None }
+        Self {
+            join_h,
+            join_nonce,
+            liveness: [liveness; 2],
+            msk,
+            bundles: vec![bundle],
+            chain: None,
+        }
     }
 
     pub(crate) fn has_nonce(&self, nonce: &[u8; 16]) -> bool {
@@ -84,14 +93,21 @@ impl Seat {
 
     /// Opens a wrap for `link`. The chain moves, and the bundle is erased, only when the secret
     /// fits the announce's commitment.
-    pub(crate) fn unwrap(&mut self, core: &Core, session: &Session, link: &Link, wrap: &KeyWrap) -> Result<EpochSecret, Refusal> {
+    pub(crate) fn unwrap(
+        &mut self,
+        core: &Core,
+        session: &Session,
+        link: &Link,
+        wrap: &KeyWrap,
+    ) -> Result<EpochSecret, Refusal> {
         let contact = (wrap.bundle_id, link.announce.term);
         if let Some((_, chain)) = self.chain.as_ref().filter(|(of, _)| *of == contact) {
             let (secret, next) = open_wrap(core, session, link, wrap, chain)?;
             self.chain = Some((contact, next));
             return Ok(secret);
         }
-        let at = self.bundles.iter().position(|b| b.id() == wrap.bundle_id).ok_or(Refusal::Stale)?;
+        let at =
+            self.bundles.iter().position(|b| b.id() == wrap.bundle_id).ok_or(Refusal::Stale)?;
         let chain = first_contact(core, session, link, wrap, &self.bundles[at], &self.join_nonce)?;
         let (secret, next) = open_wrap(core, session, link, wrap, &chain)?;
         self.bundles.remove(at);
@@ -129,7 +145,14 @@ pub(crate) fn first_contact(
         term: link.announce.term,
     };
     let generator = &session.organizer;
-    Ok(ReceiveChain::contact(core.identity(), bundle, generator, &link.announce.gen_ek, kem_ct, &contact)?)
+    Ok(ReceiveChain::contact(
+        core.identity(),
+        bundle,
+        generator,
+        &link.announce.gen_ek,
+        kem_ct,
+        &contact,
+    )?)
 }
 
 /// Opens `wrap` and checks the secret against the announce.

@@ -28,8 +28,22 @@ pub(crate) struct Seated {
 }
 
 impl Seated {
-    pub(crate) fn new(session: Session, chain: Chain, seat: Seat, idx: u16, early_acks: Vec<Letter>) -> Self {
-        Self { session, chain, seat, idx, epochs: Epochs::default(), early_acks, met: BTreeSet::new() }
+    pub(crate) fn new(
+        session: Session,
+        chain: Chain,
+        seat: Seat,
+        idx: u16,
+        early_acks: Vec<Letter>,
+    ) -> Self {
+        Self {
+            session,
+            chain,
+            seat,
+            idx,
+            epochs: Epochs::default(),
+            early_acks,
+            met: BTreeSet::new(),
+        }
     }
 
     /// Puts a confirmed epoch in place: journal, keys of everyone present, acks that came early.
@@ -52,13 +66,18 @@ impl Seated {
 
     fn gone_from(&self, next: &Epoch) -> Vec<u16> {
         let Some(now) = self.epochs.newest() else { return Vec::new() };
-        now.roster.iter().map(|e| e.idx).filter(|idx| !next.roster.iter().any(|e| e.idx == *idx)).collect()
+        now.roster
+            .iter()
+            .map(|e| e.idx)
+            .filter(|idx| !next.roster.iter().any(|e| e.idx == *idx))
+            .collect()
     }
 
     /// Reports keys that are met for the first time.
     fn meet(&mut self, core: &mut Core) {
         let Some(epoch) = self.epochs.newest() else { return };
-        for fp in epoch.present().map(|e| Fingerprint(e.fp)).filter(|fp| *fp != core.me()) {
+        let me = core.me();
+        for fp in epoch.present().map(|e| Fingerprint(e.fp)).filter(|fp| *fp != me) {
             if let (true, Some(name)) = (self.met.insert(fp), self.session.name_of(fp)) {
                 core.out.push_back(Output::Met { fp, name: name.to_owned() });
             }
@@ -66,10 +85,16 @@ impl Seated {
     }
 
     /// A member confirms an epoch. An ack for one that is not installed here yet waits.
-    pub(crate) fn ack(&mut self, core: &mut Core, letter: Letter) -> Result<Option<(Fingerprint, KeyAck)>, Refusal> {
+    pub(crate) fn ack(
+        &mut self,
+        core: &mut Core,
+        letter: Letter,
+    ) -> Result<Option<(Fingerprint, KeyAck)>, Refusal> {
         let claimed: KeyAck = standfast_wire::codec::from_bytes(&letter.body)?;
         let fp = letter.from;
-        let (Some(epoch), Some(identity)) = (self.epochs.by_h(&claimed.h_e), self.session.identity_of(fp)) else {
+        let (Some(epoch), Some(identity)) =
+            (self.epochs.by_h(&claimed.h_e), self.session.identity_of(fp))
+        else {
             if self.early_acks.len() < EARLY_ACKS {
                 self.early_acks.push(letter);
             }
@@ -86,10 +111,16 @@ impl Seated {
     }
 
     /// Members that have arrived in the first epoch; the first naming of an idx counts.
-    pub(crate) fn arrive(&mut self, core: &mut Core, h_e: &Hash, named: &[Arrived]) -> Result<(), Refusal> {
+    pub(crate) fn arrive(
+        &mut self,
+        core: &mut Core,
+        h_e: &Hash,
+        named: &[Arrived],
+    ) -> Result<(), Refusal> {
         let epoch = self.epochs.by_h(h_e).ok_or(Refusal::Stale)?;
         for arrived in named {
-            let entry = epoch.roster.iter().find(|e| e.idx == arrived.idx && e.state == State::Invited);
+            let entry =
+                epoch.roster.iter().find(|e| e.idx == arrived.idx && e.state == State::Invited);
             let entry = entry.ok_or(Refusal::Inconsistent)?;
             let request = self.session.request(&arrived.join_h).ok_or(Refusal::Inconsistent)?;
             if request.fp() != Fingerprint(entry.fp) {
@@ -126,7 +157,13 @@ impl Seated {
 }
 
 /// Confirms `epoch` toward everyone, and to oneself.
-pub(crate) fn acknowledge(core: &mut Core, session: &Session, seat: &mut Seat, epoch: &mut Epoch, idx: u16) {
+pub(crate) fn acknowledge(
+    core: &mut Core,
+    session: &Session,
+    seat: &mut Seat,
+    epoch: &mut Epoch,
+    idx: u16,
+) {
     let mac = epoch.keys().ack_mac(core.me(), &epoch.h);
     let liveness_nonce = seat.renew_nonce(core);
     let bundle = seat.bundle_if_used(core).map(wire_bundle);
@@ -147,9 +184,4 @@ fn who(session: &Session, link: &Link) -> Vec<String> {
         _ => &link.joined,
     };
     fps.iter().map(|fp| session.name_of(*fp).unwrap_or_default().to_owned()).collect()
-}
-
-/// The longest `max_ms` is that of the table; `min_ms` 0 lets full confirmation decide.
-pub(crate) fn activation(reason: Reason) -> (u32, u32) {
-    (0, crate::limits::max_ms(reason))
 }

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use standfast_crypto::{ControlKey, Enc, Entropy, Fingerprint, Identity, PublicBundle, PublicIdentity, Scope, hash};
+use standfast_crypto::{
+    ControlKey, Enc, Entropy, Fingerprint, Identity, PublicBundle, PublicIdentity, Scope, hash,
+};
 use standfast_wire::codec::{Blob, Field, List, from_bytes, to_bytes};
-use standfast_wire::control::{Bundle, Hash, Ident, JoinRequest, Kind, MeetingOpen, Policy, Role, Sealed};
+use standfast_wire::control::{
+    Bundle, Hash, Ident, JoinRequest, Kind, MeetingOpen, Policy, Role, Sealed,
+};
 use standfast_wire::record;
 use standfast_wire::relay::{Envelope, SLOT_LOG, VERSION};
 
@@ -26,7 +30,13 @@ record! {
 }
 
 /// Seals `sealed` into an envelope for everyone.
-pub(crate) fn seal_envelope(key: &ControlKey, session_id: Hash, slot: u8, sealed: &Sealed, entropy: &mut dyn Entropy) -> Option<Envelope> {
+pub(crate) fn seal_envelope(
+    key: &ControlKey,
+    session_id: Hash,
+    slot: u8,
+    sealed: &Sealed,
+    entropy: &mut dyn Entropy,
+) -> Option<Envelope> {
     let header = EnvelopeHeader { v: VERSION, session_id, to: None, slot };
     let boxed = key.seal(&to_bytes(&header), &to_bytes(sealed), entropy);
     Some(Envelope { v: VERSION, session_id, to: None, slot, sealed: Blob::new(boxed).ok()? })
@@ -37,7 +47,12 @@ pub(crate) fn open_envelope(key: &ControlKey, envelope: &Envelope) -> Result<Let
     if envelope.v != VERSION {
         return Err(Refusal::Unsupported);
     }
-    let header = EnvelopeHeader { v: envelope.v, session_id: envelope.session_id, to: envelope.to, slot: envelope.slot };
+    let header = EnvelopeHeader {
+        v: envelope.v,
+        session_id: envelope.session_id,
+        to: envelope.to,
+        slot: envelope.slot,
+    };
     let content = key.open(&to_bytes(&header), envelope.sealed.as_slice())?;
     let sealed: Sealed = from_bytes(&content)?;
     Ok(Letter {
@@ -76,13 +91,22 @@ impl<T> Authentic<T> {
 
 impl Letter {
     /// Checks the signature of `author`, then decodes.
-    pub(crate) fn authentic<T: Field>(&self, author: &PublicIdentity, scope: &Scope) -> Result<Authentic<T>, Refusal> {
+    pub(crate) fn authentic<T: Field>(
+        &self,
+        author: &PublicIdentity,
+        scope: &Scope,
+    ) -> Result<Authentic<T>, Refusal> {
         let sig = self.sig.ok_or(Refusal::NotAuthentic)?;
         if author.fingerprint() != self.from {
             return Err(Refusal::NotAuthentic);
         }
         author.verify(scope, self.kind.label(), &self.body, &sig)?;
-        Ok(Authentic { from: self.from, message: from_bytes(&self.body)?, body: self.body.clone(), sig })
+        Ok(Authentic {
+            from: self.from,
+            message: from_bytes(&self.body)?,
+            body: self.body.clone(),
+            sig,
+        })
     }
 }
 
@@ -170,22 +194,44 @@ impl Session {
         }
         let open_h = open.hash("SF1/open");
         let scheduled = open.message.scheduled.into_vec().into_iter().map(Fingerprint).collect();
-        Ok(Self { scope, control, organizer, open_h, policy: open.message.policy, scheduled, requests: BTreeMap::new(), log: vec![envelope.clone()] })
+        Ok(Self {
+            scope,
+            control,
+            organizer,
+            open_h,
+            policy: open.message.policy,
+            scheduled,
+            requests: BTreeMap::new(),
+            log: vec![envelope.clone()],
+        })
     }
 
     /// Opens a new session: draws its id and signs its Open. The envelope is the first of the log.
-    pub(crate) fn create(cfg: &Config, policy: Policy, scheduled: &[Fingerprint], entropy: &mut dyn Entropy) -> Result<Self, Refusal> {
+    pub(crate) fn create(
+        cfg: &Config,
+        policy: Policy,
+        scheduled: &[Fingerprint],
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, Refusal> {
         let mut session_id = [0; 32];
         entropy.fill(&mut session_id);
         let scope = Scope { meeting_id: cfg.meeting_id, session_id };
         let list = scheduled.iter().map(|fp| fp.0).collect();
-        let open = MeetingOpen { session_id, ident: ident_of(&cfg.identity), policy, scheduled: List::new(list)?, deputies: None };
+        let open = MeetingOpen {
+            session_id,
+            ident: ident_of(&cfg.identity),
+            policy,
+            scheduled: List::new(list)?,
+            deputies: None,
+        };
         let body = to_bytes(&open);
         let sig = cfg.identity.sign(&scope, Kind::Open.label(), &body);
         let from = cfg.identity.fingerprint().0;
-        let sealed = Sealed { kind: Kind::Open, from, body: Blob::new(body)?, sig: Some(sig), mac: None };
+        let sealed =
+            Sealed { kind: Kind::Open, from, body: Blob::new(body)?, sig: Some(sig), mac: None };
         let control = cfg.link.control(&session_id);
-        let envelope = seal_envelope(&control, session_id, SLOT_LOG, &sealed, entropy).ok_or(Refusal::Malformed)?;
+        let envelope = seal_envelope(&control, session_id, SLOT_LOG, &sealed, entropy)
+            .ok_or(Refusal::Malformed)?;
         Self::from_open(cfg, &envelope)
     }
 
@@ -206,12 +252,23 @@ impl Session {
         let body = to_bytes(message);
         let sig = me.sign(&self.scope, kind.label(), &body);
         let h = Enc::new(hash_label(kind)).bytes(&body).bytes(&sig).hash();
-        let sealed = Sealed { kind, from: me.fingerprint().0, body: Blob::new(body).ok()?, sig: Some(sig), mac };
+        let sealed = Sealed {
+            kind,
+            from: me.fingerprint().0,
+            body: Blob::new(body).ok()?,
+            sig: Some(sig),
+            mac,
+        };
         Some((seal_envelope(&self.control, self.id(), slot, &sealed, entropy)?, h))
     }
 
     /// Checks and remembers a join request. Each join nonce counts once per session.
-    pub(crate) fn accept_join(&mut self, cfg: &Config, letter: &Letter, poster: Option<[u8; 32]>) -> Result<&Request, Refusal> {
+    pub(crate) fn accept_join(
+        &mut self,
+        cfg: &Config,
+        letter: &Letter,
+        poster: Option<[u8; 32]>,
+    ) -> Result<&Request, Refusal> {
         let mac = letter.mac.ok_or(Refusal::NotAuthentic)?;
         cfg.link.check_join_mac(&letter.body, &mac)?;
         let identity = check_ident(&from_bytes::<JoinRequest>(&letter.body)?.ident)?;
@@ -245,7 +302,11 @@ impl Session {
 
     /// The newest name that `fp` came with.
     pub(crate) fn name_of(&self, fp: Fingerprint) -> Option<&str> {
-        self.requests.values().filter(|r| r.fp() == fp).max_by_key(|r| r.nth).map(|r| r.name.as_str())
+        self.requests
+            .values()
+            .filter(|r| r.fp() == fp)
+            .max_by_key(|r| r.nth)
+            .map(|r| r.name.as_str())
     }
 
     /// The identity of somebody who asked to join, or of the organizer.
@@ -283,6 +344,8 @@ fn policy_ok(policy: &Policy) -> bool {
 
 /// `H("SF1/arrived", list)`.
 pub(crate) fn arrived_hash(named: &[standfast_wire::control::Arrived]) -> Hash {
-    let list = standfast_wire::codec::List::<_, { standfast_wire::control::MAX_ROSTER }>::new(named.to_vec());
+    let list = standfast_wire::codec::List::<_, { standfast_wire::control::MAX_ROSTER }>::new(
+        named.to_vec(),
+    );
     hash("SF1/arrived", &to_bytes(&list.unwrap_or_default()))
 }

@@ -3,6 +3,7 @@
 use standfast_crypto::Fingerprint;
 use standfast_wire::control::{Hash, Reason, State as EntryState};
 
+use crate::Counters;
 use crate::core::Core;
 use crate::epoch::Epoch;
 use crate::journal::EpochRecord;
@@ -11,7 +12,6 @@ use crate::pulse::Pulse;
 use crate::session::Session;
 use crate::state::live::Role;
 use crate::state::{Joining, LeftWhy, Live, State};
-use crate::Counters;
 
 /// Where this device stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,7 +162,8 @@ pub(crate) fn take(core: &Core, state: &State) -> Snapshot {
     let mut snapshot = empty(core);
     match state {
         State::Connecting(_) => {
-            snapshot.phase = if core.offline_since_ms.is_some() { Phase::Connecting } else { Phase::Waiting };
+            snapshot.phase =
+                if core.offline_since_ms.is_some() { Phase::Connecting } else { Phase::Waiting };
         }
         State::Joining(joining) => joining_view(core, joining, &mut snapshot),
         State::Live(live) => live_view(core, live, &mut snapshot),
@@ -216,13 +217,19 @@ fn live_view(core: &Core, live: &Live, snapshot: &mut Snapshot) {
     snapshot.generator_name = name(&s.session, core.cfg.organizer);
     let (active, newest) = (s.epochs.active(), s.epochs.newest());
     snapshot.active = active.map(|e| epoch_now(&s.session, e, None));
-    snapshot.coming = newest.filter(|n| n.active_ms.is_none()).map(|n| epoch_now(&s.session, n, active));
+    snapshot.coming =
+        newest.filter(|n| n.active_ms.is_none()).map(|n| epoch_now(&s.session, n, active));
     snapshot.code = active.map(|e| e.code().digits().to_owned());
     snapshot.members = members(core, live);
     match &live.role {
         Role::Generator(generator) => {
             snapshot.generator = true;
-            snapshot.lobby = generator.door.lobby.iter().map(|(h, w)| knock(core, &s.session, h, w.fp, w.since_wall_ms)).collect();
+            snapshot.lobby = generator
+                .door
+                .lobby
+                .iter()
+                .map(|(h, w)| knock(core, &s.session, h, w.fp, w.since_wall_ms))
+                .collect();
             snapshot.lobby.sort_by_key(|k| (k.trust != Trust::KeyChanged, k.since_ms));
         }
         Role::Follower(follower) => {
@@ -260,13 +267,24 @@ fn epoch_now(session: &Session, epoch: &Epoch, active: Option<&Epoch>) -> EpochN
 fn members(core: &Core, live: &Live) -> Vec<Member> {
     let s = &live.seated;
     let Some(newest) = s.epochs.newest() else { return Vec::new() };
-    let leaving = s.epochs.active().into_iter().flat_map(|a| a.roster.iter()).filter(|e| newest.entry_of(Fingerprint(e.fp)).is_none());
-    let mut members: Vec<Member> = newest.roster.iter().chain(leaving).map(|e| member(core, live, newest, e)).collect();
+    let leaving = s
+        .epochs
+        .active()
+        .into_iter()
+        .flat_map(|a| a.roster.iter())
+        .filter(|e| newest.entry_of(Fingerprint(e.fp)).is_none());
+    let mut members: Vec<Member> =
+        newest.roster.iter().chain(leaving).map(|e| member(core, live, newest, e)).collect();
     members.sort_by_key(|m| m.idx);
     members
 }
 
-fn member(core: &Core, live: &Live, newest: &Epoch, entry: &standfast_wire::control::Entry) -> Member {
+fn member(
+    core: &Core,
+    live: &Live,
+    newest: &Epoch,
+    entry: &standfast_wire::control::Entry,
+) -> Member {
     let fp = Fingerprint(entry.fp);
     let (me, confirmed) = (fp == core.me(), newest.acked.contains(&entry.idx));
     let pinned_name = core.cfg.known.iter().find(|k| k.fp == fp).map(|k| k.name.clone());
@@ -294,6 +312,7 @@ fn member(core: &Core, live: &Live, newest: &Epoch, entry: &standfast_wire::cont
 
 fn knock(core: &Core, session: &Session, request: &Hash, fp: Fingerprint, since_ms: u64) -> Knock {
     let name = session.request(request).map(|r| r.name.clone()).unwrap_or_default();
-    let (trust, pinned) = (trust_of(&core.cfg.known, fp, &name), pinned_under(&core.cfg.known, fp, &name));
+    let (trust, pinned) =
+        (trust_of(&core.cfg.known, fp, &name), pinned_under(&core.cfg.known, fp, &name));
     Knock { request: *request, fp, name, trust, pinned, since_ms }
 }

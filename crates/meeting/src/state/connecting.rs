@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use standfast_crypto::{Fingerprint, PublicBundle, PublicIdentity, Scope};
+use standfast_wire::codec::from_bytes;
 use standfast_wire::control::{Kind, PrekeyBundle};
-use standfast_wire::codec::{from_bytes};
 use standfast_wire::relay::Envelope;
 
 use crate::config::Part;
@@ -35,7 +35,9 @@ impl Connecting {
             Input::Disconnected => core.offline_since_ms = Some(core.ms()),
             Input::Bundle { slot, blob } => self.bundle(core, slot, blob),
             Input::Delivered { envelope, .. } => return self.delivered(core, envelope),
-            Input::Command(Command::Leave | Command::End) => return Left::enter(core, LeftWhy::Left),
+            Input::Command(Command::Leave | Command::End) => {
+                return Left::enter(core, LeftWhy::Left);
+            }
             _ => {}
         }
         if self.open_at_ms.is_some_and(|at| self.awaited.is_empty() || at <= core.ms()) {

@@ -2,7 +2,9 @@
 
 use standfast_crypto::{PrivateBundle, ReceiveChain};
 use standfast_wire::codec::from_bytes;
-use standfast_wire::control::{Arrival, End, Entry, Hash, Heartbeat, KeepOut, KeyRequest, KeyWrap, Kind, State as EntryState};
+use standfast_wire::control::{
+    Arrival, End, Entry, Hash, Heartbeat, KeepOut, KeyRequest, KeyWrap, Kind, State as EntryState,
+};
 use standfast_wire::relay::Envelope;
 
 use crate::chain::Chain;
@@ -11,8 +13,8 @@ use crate::core::Core;
 use crate::epoch::Epoch;
 use crate::limits::{ASK_AGAIN_MS, KEY_REQUEST_MS, KNOCK_AGAIN_MS, SEEN_MS, SLOT_KEY_REQUEST};
 use crate::seat::{Seat, first_contact, open_wrap};
-use crate::session::{Letter, Session, open_envelope, wire_bundle};
 use crate::seated::{Seated, acknowledge};
+use crate::session::{Letter, Session, open_envelope, wire_bundle};
 use crate::state::{Left, LeftWhy, Live, State};
 use crate::{Command, Input, Output, Refusal};
 
@@ -63,12 +65,18 @@ impl Joining {
         }
     }
 
-    /// The verified chain stays, every secret is gone, the seat is new. With `caught_up` the board
-    /// is still being read, and we ask at once.
-    pub(crate) fn again(core: &mut Core, session: Session, chain: Chain, caught_up: bool) -> State {
+    /// The verified history stays, every secret is gone, the seat is new. With `caught_up` the
+    /// board is still being read, and we ask at once.
+    pub(crate) fn again(
+        core: &mut Core,
+        history: (Session, Chain),
+        heartbeat: Option<(Hash, u64)>,
+        caught_up: bool,
+    ) -> State {
         core.journal.erased_all(core.now);
+        let (session, chain) = history;
         let mut joining = Box::new(Self::new(core, session));
-        (joining.chain, joining.caught_up) = (chain, caught_up);
+        (joining.chain, joining.caught_up, joining.heartbeat) = (chain, caught_up, heartbeat);
         if caught_up {
             joining.ask(core);
         }
@@ -86,7 +94,8 @@ impl Joining {
 
     /// Comes in without being asked about.
     pub(crate) fn expected(&self, core: &Core) -> bool {
-        let open = self.session.policy.admission == standfast_wire::control::Admission::AnyoneWithLink;
+        let open =
+            self.session.policy.admission == standfast_wire::control::Admission::AnyoneWithLink;
         open || self.session.scheduled.contains(&core.me()) || self.chain.has_seen(core.me())
     }
 
@@ -145,7 +154,12 @@ impl Joining {
         Left::enter(core, LeftWhy::Left)
     }
 
-    fn delivered(mut self: Box<Self>, core: &mut Core, poster: [u8; 32], envelope: &Envelope) -> State {
+    fn delivered(
+        mut self: Box<Self>,
+        core: &mut Core,
+        poster: [u8; 32],
+        envelope: &Envelope,
+    ) -> State {
         if envelope.session_id != self.session.id() {
             return self.other_session(core, envelope);
         }
@@ -169,14 +183,21 @@ impl Joining {
 
     /// A newer Open replaces a session that shows no life.
     fn other_session(self: Box<Self>, core: &mut Core, envelope: &Envelope) -> State {
-        let alive = self.heartbeat.is_some_and(|(_, at)| self.caught_up && core.ms() < at + SEEN_MS);
+        let alive =
+            self.heartbeat.is_some_and(|(_, at)| self.caught_up && core.ms() < at + SEEN_MS);
         match Session::from_open(&core.cfg, envelope) {
             Ok(session) if !alive => Self::enter(core, session),
             _ => State::Joining(self),
         }
     }
 
-    fn letter(&mut self, core: &mut Core, poster: [u8; 32], envelope: &Envelope, letter: &Letter) -> Result<Step, Refusal> {
+    fn letter(
+        &mut self,
+        core: &mut Core,
+        poster: [u8; 32],
+        envelope: &Envelope,
+        letter: &Letter,
+    ) -> Result<Step, Refusal> {
         match letter.kind {
             Kind::Join => {
                 self.session.accept_join(&core.cfg, letter, Some(poster))?;
@@ -241,7 +262,8 @@ impl Joining {
         let link = self.chain.head().ok_or(Refusal::Stale)?;
         let prekey = take_prekey(core, &wrap.bundle_id).ok_or(Refusal::Stale)?;
         core.out.push_back(Output::ErasePrekey { bundle_id: wrap.bundle_id });
-        let chain: ReceiveChain = first_contact(core, &self.session, link, &wrap, &prekey, &wrap.bundle_id)?;
+        let chain: ReceiveChain =
+            first_contact(core, &self.session, link, &wrap, &prekey, &wrap.bundle_id)?;
         let (secret, next) = open_wrap(core, &self.session, link, &wrap, &chain)?;
         let mut epoch = Epoch::install(link, &secret, core.ms());
         drop(secret);
@@ -261,8 +283,11 @@ impl Joining {
 
     /// The generator names who has arrived. Ours makes us live, in the epoch that we hold already.
     fn arrival(&mut self, core: &mut Core, letter: &Letter) -> Result<Step, Refusal> {
-        let arrival = letter.authentic::<Arrival>(&self.session.organizer, &self.session.scope)?.message;
-        let Some(prepared) = self.prepared.as_mut().filter(|p| p.epoch.h == arrival.h_e) else { return Ok(Step::Stay) };
+        let arrival =
+            letter.authentic::<Arrival>(&self.session.organizer, &self.session.scope)?.message;
+        let Some(prepared) = self.prepared.as_mut().filter(|p| p.epoch.h == arrival.h_e) else {
+            return Ok(Step::Stay);
+        };
         for named in arrival.named.as_slice() {
             prepared.epoch.arrived.entry(named.idx).or_insert(named.join_h);
         }
@@ -300,7 +325,8 @@ impl Joining {
     }
 
     fn enter_first_epoch(self: Box<Self>, core: &mut Core) -> State {
-        let Self { prepared: Some(p), seat: Some(seat), session, chain, early_acks, .. } = *self else {
+        let Self { prepared: Some(p), seat: Some(seat), session, chain, early_acks, .. } = *self
+        else {
             return Left::enter(core, LeftWhy::Left);
         };
         Live::enter(core, Seated::new(session, chain, seat, p.idx, early_acks), p.epoch)
@@ -308,7 +334,9 @@ impl Joining {
 
     /// The head names our request and its wrap is here.
     fn install_head(&mut self, core: &mut Core) -> Result<Option<Epoch>, Refusal> {
-        let (Some(head), Some(seat)) = (self.chain.head(), self.seat.as_mut()) else { return Ok(None) };
+        let (Some(head), Some(seat)) = (self.chain.head(), self.seat.as_mut()) else {
+            return Ok(None);
+        };
         let named = |e: &&Entry| e.join_h == seat.join_h && e.state == EntryState::In;
         let Some(entry) = head.entry_of(core.me()).filter(named).cloned() else { return Ok(None) };
         if !seat.has_nonce(&entry.nonce) {
@@ -333,20 +361,31 @@ impl Joining {
 
     fn enter_epoch(self: Box<Self>, core: &mut Core, epoch: Epoch) -> State {
         let idx = epoch.entry_of(core.me()).map(|e| e.idx);
-        let (Self { seat: Some(seat), session, chain, early_acks, .. }, Some(idx)) = (*self, idx) else {
+        let (Self { seat: Some(seat), session, chain, early_acks, .. }, Some(idx)) = (*self, idx)
+        else {
             return Left::enter(core, LeftWhy::Left);
         };
         Live::enter(core, Seated::new(session, chain, seat, idx, early_acks), epoch)
     }
 
     fn ask_for_key(&mut self, core: &mut Core) {
-        let (Some(at), Some(seat), Some(head)) = (self.key_request_at_ms, self.seat.as_mut(), self.chain.head()) else { return };
+        let (Some(at), Some(seat), Some(head)) =
+            (self.key_request_at_ms, self.seat.as_mut(), self.chain.head())
+        else {
+            return;
+        };
         if core.ms() < at {
             return;
         }
         self.key_request_at_ms = Some(core.ms() + KEY_REQUEST_MS);
         let bundle = wire_bundle(seat.fresh_bundle(core));
-        core.post(&self.session, Kind::KeyRequest, SLOT_KEY_REQUEST, &KeyRequest { h_e: head.h, bundle }, None);
+        core.post(
+            &self.session,
+            Kind::KeyRequest,
+            SLOT_KEY_REQUEST,
+            &KeyRequest { h_e: head.h, bundle },
+            None,
+        );
     }
 }
 

@@ -46,7 +46,10 @@ struct Ending {
 enum Step {
     Stay,
     Out(LeftWhy),
+    /// The board is being read from here on.
     JoinAgain,
+    /// The relay will show the board again first.
+    Reconnected,
 }
 
 impl Live {
@@ -62,11 +65,16 @@ impl Live {
     }
 
     fn try_open(core: &mut Core, invitees: Vec<Invitee>) -> Result<Self, Refusal> {
-        let Part::Organizer { scheduled, policy } = &core.cfg.part else { return Err(Refusal::NotAllowed) };
+        let Part::Organizer { scheduled, policy } = &core.cfg.part else {
+            return Err(Refusal::NotAllowed);
+        };
         let (scheduled, policy) = (scheduled.clone(), policy.clone());
         let mut session = Session::create(&core.cfg, policy, &scheduled, &mut core.rng)?;
         let mut generator = Generator::new(core, invitees);
-        core.out.push_back(Output::OpenSession { session_id: session.id(), end_hash: generator.end_hash() });
+        core.out.push_back(Output::OpenSession {
+            session_id: session.id(),
+            end_hash: generator.end_hash(),
+        });
         core.out.extend(session.logged().first().cloned().map(Output::Post));
         let open_h = session.open_h;
         let seat = Seat::ask(core, &mut session, Some(open_h));
@@ -141,10 +149,14 @@ impl Live {
                 }
                 Left::enter(core, why)
             }
-            Step::JoinAgain => {
-                let online = core.offline_since_ms.is_none();
-                let Self { seated, .. } = *self;
-                Joining::again(core, seated.session, seated.chain, online)
+            Step::JoinAgain | Step::Reconnected => {
+                let reading = matches!(step, Step::JoinAgain) && core.offline_since_ms.is_none();
+                let Self { seated, role, .. } = *self;
+                let heartbeat = match &role {
+                    Role::Follower(follower) => follower.watch.last(),
+                    Role::Generator(_) => None,
+                };
+                Joining::again(core, (seated.session, seated.chain), heartbeat, reading)
             }
         }
     }
@@ -154,10 +166,7 @@ impl Live {
         core.changed();
         match &mut self.role {
             _ if away <= BRIEF_OFFLINE_MS => Ok(Step::Stay),
-            Role::Follower(_) => {
-                core.offline_since_ms = None;
-                Ok(Step::JoinAgain)
-            }
+            Role::Follower(_) => Ok(Step::Reconnected),
             Role::Generator(generator) => {
                 generator.renew_seat(core, &mut self.seated);
                 generator.resume(core, &mut self.seated)?;
@@ -168,7 +177,9 @@ impl Live {
 
     /// The relay lost the board: the generator shows Open, requests and announces again.
     fn board_lost(&mut self, core: &mut Core, session_id: [u8; 32]) -> Result<Step, Refusal> {
-        if let (Role::Generator(generator), true) = (&mut self.role, session_id == self.seated.session.id()) {
+        if let (Role::Generator(generator), true) =
+            (&mut self.role, session_id == self.seated.session.id())
+        {
             core.out.push_back(Output::OpenSession { session_id, end_hash: generator.end_hash() });
             core.out.extend(self.seated.session.logged().iter().cloned().map(Output::Post));
             generator.resume(core, &mut self.seated)?;
@@ -193,7 +204,13 @@ impl Live {
             (Command::Admit(h), Role::Generator(generator)) => generator.admit(core, h),
             (Command::KeepOut(h), Role::Generator(generator)) => {
                 if generator.door.keep_out(&h) {
-                    core.post(&self.seated.session, Kind::KeepOut, SLOT_LOG, &KeepOut { join_h: h }, None);
+                    core.post(
+                        &self.seated.session,
+                        Kind::KeepOut,
+                        SLOT_LOG,
+                        &KeepOut { join_h: h },
+                        None,
+                    );
                     core.changed();
                 }
             }
@@ -204,13 +221,25 @@ impl Live {
 
     fn end(&mut self, core: &mut Core) {
         if self.ending.is_none() {
-            let missing = self.seated.epochs.newest().map_or(0, |e| e.present().count().saturating_sub(1));
-            core.post(&self.seated.session, Kind::End, SLOT_LOG, &End { at_h: self.seated.chain.tip() }, None);
+            let missing =
+                self.seated.epochs.newest().map_or(0, |e| e.present().count().saturating_sub(1));
+            core.post(
+                &self.seated.session,
+                Kind::End,
+                SLOT_LOG,
+                &End { at_h: self.seated.chain.tip() },
+                None,
+            );
             self.ending = Some(Ending { until_ms: core.ms() + END_MS, missing });
         }
     }
 
-    fn delivered(mut self: Box<Self>, core: &mut Core, poster: [u8; 32], envelope: &Envelope) -> State {
+    fn delivered(
+        mut self: Box<Self>,
+        core: &mut Core,
+        poster: [u8; 32],
+        envelope: &Envelope,
+    ) -> State {
         if envelope.session_id != self.seated.session.id() {
             return self.other_session(core, envelope);
         }
@@ -231,7 +260,13 @@ impl Live {
         }
     }
 
-    fn letter(&mut self, core: &mut Core, poster: [u8; 32], envelope: &Envelope, letter: Letter) -> Result<Step, Refusal> {
+    fn letter(
+        &mut self,
+        core: &mut Core,
+        poster: [u8; 32],
+        envelope: &Envelope,
+        letter: Letter,
+    ) -> Result<Step, Refusal> {
         let s = &mut self.seated;
         match (letter.kind, &mut self.role) {
             (Kind::Join, role) => {
@@ -242,7 +277,8 @@ impl Live {
                 }
             }
             (Kind::Ack, role) => {
-                if let (Some((fp, ack)), Role::Generator(generator)) = (s.ack(core, letter)?, role) {
+                if let (Some((fp, ack)), Role::Generator(generator)) = (s.ack(core, letter)?, role)
+                {
                     generator.acked(core, s, fp, ack)?;
                 }
             }
@@ -254,8 +290,12 @@ impl Live {
                 }
                 self.said_goodbye();
             }
-            (Kind::KeyRequest, Role::Generator(generator)) => generator.key_request(core, s, &letter)?,
-            (kind, Role::Follower(follower)) => return follow(core, s, follower, kind, envelope, &letter),
+            (Kind::KeyRequest, Role::Generator(generator)) => {
+                generator.key_request(core, s, &letter)?
+            }
+            (kind, Role::Follower(follower)) => {
+                return follow(core, s, follower, kind, envelope, &letter);
+            }
             _ => return Err(Refusal::NotAllowed),
         }
         Ok(Step::Stay)
@@ -280,11 +320,14 @@ impl Live {
                     if ending.missing > 0 && core.ms() < ending.until_ms {
                         return Step::Stay;
                     }
-                    let (session_id, preimage) = (self.seated.session.id(), generator.end_preimage());
+                    let (session_id, preimage) =
+                        (self.seated.session.id(), generator.end_preimage());
                     core.out.push_back(Output::EndSession { session_id, preimage });
                     return Step::Out(LeftWhy::Ended);
                 }
-                if core.offline_since_ms.is_none() && let Err(refusal) = generator.tick(core, &mut self.seated) {
+                if core.offline_since_ms.is_none()
+                    && let Err(refusal) = generator.tick(core, &mut self.seated)
+                {
                     core.refused(refusal);
                 }
             }
@@ -304,7 +347,10 @@ impl Live {
             Role::Follower(follower) => follower.watch.pulse(core.ms()) < Pulse::Cut,
             Role::Generator(_) => true,
         };
-        core.offline_since_ms.is_none() && self.ending.is_none() && steady && !self.invitation_overdue(core)
+        core.offline_since_ms.is_none()
+            && self.ending.is_none()
+            && steady
+            && !self.invitation_overdue(core)
     }
 
     /// Members seal nothing while somebody who did not arrive could listen for too long.
@@ -330,7 +376,9 @@ impl Live {
     }
 
     fn media_in(&mut self, core: &mut Core, bytes: &[u8]) {
-        if let (Some(fp), Role::Generator(generator)) = (self.media.open(core, &mut self.seated, bytes), &mut self.role) {
+        if let (Some(fp), Role::Generator(generator)) =
+            (self.media.open(core, &mut self.seated, bytes), &mut self.role)
+        {
             generator.sign_of_life(fp, core.ms());
         }
     }
@@ -347,7 +395,14 @@ impl Live {
     }
 }
 
-fn follow(core: &mut Core, s: &mut Seated, follower: &mut Follower, kind: Kind, envelope: &Envelope, letter: &Letter) -> Result<Step, Refusal> {
+fn follow(
+    core: &mut Core,
+    s: &mut Seated,
+    follower: &mut Follower,
+    kind: Kind,
+    envelope: &Envelope,
+    letter: &Letter,
+) -> Result<Step, Refusal> {
     match kind {
         Kind::Announce => {
             return Ok(match follower.announce(core, s, envelope, letter)? {
@@ -379,7 +434,8 @@ fn goodbye(s: &Seated, letter: &Letter) -> Result<Fingerprint, Refusal> {
     let leave = letter.authentic::<Leave>(identity, &s.session.scope)?;
     let newest = s.epochs.newest().ok_or(Refusal::Stale)?;
     let entry = newest.entry_of(leave.from);
-    let current = entry.and_then(|e| newest.join_of(e)).or_else(|| s.session.newest_request(leave.from));
+    let current =
+        entry.and_then(|e| newest.join_of(e)).or_else(|| s.session.newest_request(leave.from));
     if current != Some(leave.message.join_h) {
         return Err(Refusal::Stale);
     }
