@@ -67,6 +67,11 @@ impl Chain {
 
 #[cfg(test)]
 impl Chain {
+    /// A chain that claims a step without having walked there.
+    pub(crate) fn forged(base: Secret<BASE_BYTES>, step: u32) -> Self {
+        Self { base, step }
+    }
+
     pub(crate) fn expose_for_test(&self) -> &[u8; BASE_BYTES] {
         self.base.expose()
     }

@@ -119,3 +119,51 @@ impl Sealer {
             .map_err(|_| SealError::Backend)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Stream;
+
+    const LAST_STEP: u32 = (CTR_LIMIT - FIRST_CTR) / FRAMES_PER_STEP - 1;
+
+    /// A sealer in the last step of its life, without the days in between.
+    fn old_sealer() -> Sealer {
+        let context =
+            FrameContext { aad_metadata: [0; 32], stream: Stream::Audio, idx: 0, epoch: 0 };
+        let mut sealer = Sealer::new(Secret::from_fn(|_| {}), &context).unwrap();
+        sealer.chain = Chain::forged(Secret::from_fn(|_| {}), LAST_STEP);
+        sealer.next_ctr = CTR_LIMIT - FRAMES_PER_STEP;
+        sealer
+    }
+
+    fn is_used_up(sealer: &mut Sealer) -> bool {
+        let mut out = Vec::new();
+        sealer.seal(b"", &mut out) == Err(SealError::NewEpochNeeded)
+            && sealer.skip_to_next_step() == Err(SealError::NewEpochNeeded)
+            && out.is_empty()
+            && sealer.frames_left() == 0
+    }
+
+    #[test]
+    fn at_the_limit_a_new_epoch_is_asked_for() {
+        let mut sealer = old_sealer();
+        let mut frame = Vec::new();
+        for left in (0..FRAMES_PER_STEP).rev() {
+            frame.clear();
+            sealer.seal(b"", &mut frame).unwrap();
+            assert_eq!(sealer.frames_left(), left);
+        }
+        assert_eq!(frame[5..8], [0xff; 3]);
+        assert_eq!(frame.len(), crate::OVERHEAD_BYTES);
+        assert!(is_used_up(&mut sealer) && is_used_up(&mut sealer));
+    }
+
+    #[test]
+    fn silence_in_the_last_step_uses_the_sealer_up() {
+        let mut sealer = old_sealer();
+        sealer.seal(b"", &mut Vec::new()).unwrap();
+        assert_eq!(sealer.skip_to_next_step(), Err(SealError::NewEpochNeeded));
+        assert!(is_used_up(&mut sealer) && is_used_up(&mut sealer));
+    }
+}
