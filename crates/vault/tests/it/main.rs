@@ -1,0 +1,10 @@
+//! The vault against a real keychain daemon on a private bus, one process per question.
+//!
+//! Needs `dbus-daemon` and `gnome-keyring-daemon`. Without them the tests say so and pass, unless
+//! `STANDFAST_REQUIRE_KEYCHAIN=1` is set: then they fail.
+
+#![cfg(target_os = "linux")]
+
+mod act;
+mod desk;
+mod secret_service;
