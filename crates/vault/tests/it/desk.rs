@@ -106,14 +106,36 @@ impl Desk {
         until("the keychain daemon", || self.service_is_there());
     }
 
-    /// What logging in does: hands the password to the running daemon.
+    /// What the prompt does once the person has typed the password.
     pub(crate) fn unlock_keyring(&self) {
-        let mut command = self.command("gnome-keyring-daemon");
-        command.arg("--unlock").stdin(Stdio::piped());
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success());
+        use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
+        const SERVICE: &str = "org.freedesktop.secrets";
+        const PATH: &str = "/org/freedesktop/secrets";
+        let connection = self.connection();
+        let session: OwnedObjectPath = connection
+            .call_method(
+                Some(SERVICE),
+                PATH,
+                Some("org.freedesktop.Secret.Service"),
+                "OpenSession",
+                &("plain", Value::from("")),
+            )
+            .unwrap()
+            .body()
+            .deserialize::<(OwnedValue, OwnedObjectPath)>()
+            .unwrap()
+            .1;
+        let login = OwnedObjectPath::try_from(format!("{PATH}/collection/login")).unwrap();
+        let secret = (session, Vec::<u8>::new(), PASSWORD.as_bytes(), "text/plain");
+        connection
+            .call_method(
+                Some(SERVICE),
+                PATH,
+                Some("org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface"),
+                "UnlockWithMasterPassword",
+                &(login, secret),
+            )
+            .unwrap();
     }
 
     pub(crate) fn stop_keyring(&mut self) {

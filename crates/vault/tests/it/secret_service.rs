@@ -94,6 +94,16 @@ fn a_bus_without_the_service() {
 }
 
 #[test]
+fn a_service_without_a_default_collection() {
+    let Some(mut desk) = Desk::with_bus() else { return };
+    // As on a minimal system: the daemon runs, nobody ever chose a password for a collection.
+    desk.start_keyring(false);
+    let report = desk.open("leo");
+    assert_eq!(report.cause(), "absent", "{report:?}");
+    assert!(report.answered_ms() < ABSENT_WITHIN_MS);
+}
+
+#[test]
 fn the_item_is_deleted_while_the_marker_says_it_exists() {
     let Some(desk) = Desk::with_keyring() else { return };
     desk.open("leo").who();
@@ -167,8 +177,6 @@ fn a_daemon_that_hangs() {
 #[test]
 fn a_service_that_owns_the_name_and_never_answers() {
     let Some(desk) = Desk::with_bus() else { return };
-    // Nothing reads what comes in on this connection but the bus library, which has no such object
-    // to dispatch to unless asked: requests for the name stay unanswered.
     let listener = Deaf::claim(&desk);
     let report = desk.open_with("leo", &[("ACT_TIMEOUT_MS", "1000")]);
     assert_eq!(report.cause(), "no_answer", "{report:?}");
@@ -176,7 +184,8 @@ fn a_service_that_owns_the_name_and_never_answers() {
     assert_eq!(desk.open("leo").cause(), "absent");
 }
 
-/// Owns `org.freedesktop.secrets` and swallows every call.
+/// Owns `org.freedesktop.secrets` and swallows every call: a connection without an object server
+/// answers nothing.
 struct Deaf(
     #[expect(dead_code, reason = "holds the name until dropped")] zbus::blocking::Connection,
 );
