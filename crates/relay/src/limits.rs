@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use standfast_wire::limits::{PING_EVERY_MS, RELAY_DEAD_AFTER_MS};
+
 /// A rate with room for a burst: a bucket of `burst` units that refills with `per_second`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
@@ -117,6 +119,11 @@ pub struct AcceptLimits {
     pub upgraded_within: Duration,
     /// From accepting a connection until the login.
     pub login_within: Duration,
+    /// Pause between two pings to one connection.
+    pub ping_every: Duration,
+    /// A connection from which nothing was heard for this long, or which takes nothing for this
+    /// long, is dead.
+    pub dead_after: Duration,
     /// How long a closed connection may take to say goodbye.
     pub farewell: Duration,
     /// How long a shutdown waits for farewells.
@@ -135,6 +142,8 @@ impl Default for AcceptLimits {
             tls_within: Duration::from_secs(3),
             upgraded_within: Duration::from_secs(5),
             login_within: Duration::from_secs(10),
+            ping_every: Duration::from_millis(PING_EVERY_MS),
+            dead_after: Duration::from_millis(RELAY_DEAD_AFTER_MS),
             farewell: Duration::from_millis(500),
             drain: Duration::from_secs(5),
         }
@@ -146,8 +155,11 @@ pub const SOCKET_BUFFER: usize = 8 << 10;
 /// Most that may wait in a WebSocket's write buffer, bytes: [`SOCKET_BUFFER`] and the largest
 /// control message. The library's own default is no limit.
 pub const MAX_SOCKET_BUFFER: usize = 96 << 10;
-/// Kernel send buffer of one connection, bytes. Frames that wait in there cannot be dropped when
-/// they are stale; this is about one second of three talkers.
+/// Kernel send buffer of one connection, bytes: what is on its way over a slow line, with the
+/// kernel's own overhead.
 pub const KERNEL_SEND_BUFFER: usize = 32 << 10;
+/// Unsent bytes that the kernel may hold for one connection: 200 ms of three talkers. What waits
+/// there cannot be dropped when it is stale.
+pub const KERNEL_UNSENT: u32 = 4 << 10;
 /// Messages read from one connection before others get their turn.
 pub const READ_BATCH: usize = 32;

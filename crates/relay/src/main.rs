@@ -11,7 +11,6 @@ use clap::Parser;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use standfast_relay::{Config, serve};
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// Exit status of a wrong configuration, as in sysexits.h.
@@ -126,17 +125,26 @@ async fn run(arguments: &Arguments, config: Config) -> anyhow::Result<()> {
     writeln!(stdout, "standfast-relay ready {scheme}://{}", relay.local_addr())?;
     stdout.flush()?;
 
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    stop_requested().await?;
     tracing::info!("stopping");
     tokio::select! {
-        () = relay.shutdown() => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = relay.shutdown() => Ok(()),
+        // A second request does not wait for farewells.
+        result = stop_requested() => result,
     }
-    Ok(())
+}
+
+/// Ends when the operating system or the operator asks the relay to stop.
+async fn stop_requested() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            result = tokio::signal::ctrl_c() => Ok(result?),
+        }
+    }
+    #[cfg(not(unix))]
+    Ok(tokio::signal::ctrl_c().await?)
 }

@@ -11,6 +11,8 @@
 
 mod board;
 mod bundles;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;

@@ -8,13 +8,13 @@ use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use standfast_wire::codec::from_bytes;
-use standfast_wire::limits::{MAX_BEFORE_LOGIN, MAX_CONTROL, PING_EVERY_MS, RELAY_DEAD_AFTER_MS};
+use standfast_wire::limits::{MAX_BEFORE_LOGIN, MAX_CONTROL};
 use standfast_wire::relay::{
     ErrorCode, Login, PATH, Packet, PacketError, Refused, ToClient, ToRelay, pack,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{StatusCode, header::ORIGIN};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -27,9 +27,6 @@ use super::guard::Guard;
 use crate::hub::{ConnectionId, Fault};
 use crate::limits::{MAX_SOCKET_BUFFER, READ_BATCH, SOCKET_BUFFER};
 use crate::login::Admitted;
-
-const DEAD_AFTER: Duration = Duration::from_millis(RELAY_DEAD_AFTER_MS);
-const PING_EVERY: Duration = Duration::from_millis(PING_EVERY_MS);
 
 type Socket<S> = WebSocketStream<Guard<S>>;
 
@@ -87,8 +84,15 @@ impl Heard {
         self.0.store(now_ms, Ordering::Relaxed);
     }
 
-    fn get(&self) -> Duration {
-        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    /// Ends when nothing was heard for too long.
+    async fn silence(&self, shared: &Shared) -> End {
+        loop {
+            let heard = Duration::from_millis(self.0.load(Ordering::Relaxed));
+            match (heard + shared.accept.dead_after).checked_sub(shared.now()) {
+                Some(left) if !left.is_zero() => sleep(left).await,
+                _ => return End::Dead,
+            }
+        }
     }
 }
 
@@ -107,16 +111,15 @@ pub(super) async fn run<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let guard = Guard::new(stream, shared.accept.handshake_bytes);
-    let config = socket_config()
-        .max_message_size(Some(MAX_BEFORE_LOGIN))
-        .max_frame_size(Some(MAX_BEFORE_LOGIN));
-    let upgrade = accept_hdr_async_with_config(guard, check_request, Some(config));
-    let Ok(Ok(mut socket)) = timeout_at(deadlines.upgraded, upgrade).await else { return };
-    socket.get_mut().release();
-
-    let login = timeout_at(deadlines.login, log_in(&mut socket, shared)).await;
-    let admitted = match login.unwrap_or(Err(End::Close(CloseCode::Policy, "no login"))) {
+    let mut stopping = shared.stopping.subscribe();
+    let (mut socket, login) = tokio::select! {
+        entered = enter(stream, shared, &deadlines) => match entered {
+            Some(entered) => entered,
+            None => return,
+        },
+        _ = stopping.wait_for(|stopping| *stopping) => return,
+    };
+    let admitted = match login {
         Ok(admitted) => admitted,
         Err(end) => return farewell(socket, end, shared.accept.farewell).await,
     };
@@ -132,15 +135,14 @@ pub(super) async fn run<S>(
     tracing::debug!(connection = ?id, "logged in");
     // A client sends nothing between its login and the welcome, so nothing is lost in the buffer of
     // the first socket.
-    let config =
-        socket_config().max_message_size(Some(MAX_CONTROL)).max_frame_size(Some(MAX_CONTROL));
-    let socket =
-        WebSocketStream::from_raw_socket(socket.into_inner(), Role::Server, Some(config)).await;
+    let config = Some(socket_config(MAX_CONTROL));
+    let socket = WebSocketStream::from_raw_socket(socket.into_inner(), Role::Server, config).await;
     let (mut sink, mut stream) = socket.split();
     let heard = Heard::new(shared.now());
     let end = tokio::select! {
         end = read(&mut stream, id, shared, &heard) => end,
-        end = write(&mut sink, id, shared, &heard, &notify) => end,
+        end = write(&mut sink, id, shared, &notify) => end,
+        end = heard.silence(shared) => end,
     };
     shared.gone(id);
     tracing::debug!(connection = ?id, ?end, "ended");
@@ -149,8 +151,28 @@ pub(super) async fn run<S>(
     }
 }
 
-fn socket_config() -> WebSocketConfig {
+/// Everything before the hub knows the connection. Nothing, if it is no WebSocket.
+async fn enter<S>(
+    stream: S,
+    shared: &Shared,
+    deadlines: &Deadlines,
+) -> Option<(Socket<S>, Result<Admitted, End>)>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let guard = Guard::new(stream, shared.accept.handshake_bytes);
+    let config = socket_config(MAX_BEFORE_LOGIN);
+    let upgrade = accept_hdr_async_with_config(guard, check_request, Some(config));
+    let mut socket = timeout_at(deadlines.upgraded, upgrade).await.ok()?.ok()?;
+    socket.get_mut().release();
+    let login = timeout_at(deadlines.login, log_in(&mut socket, shared)).await;
+    Some((socket, login.unwrap_or(Err(End::Close(CloseCode::Policy, "no login")))))
+}
+
+fn socket_config(max_message: usize) -> WebSocketConfig {
     WebSocketConfig::default()
+        .max_message_size(Some(max_message))
+        .max_frame_size(Some(max_message))
         .read_buffer_size(SOCKET_BUFFER)
         .write_buffer_size(SOCKET_BUFFER)
         .max_write_buffer_size(MAX_SOCKET_BUFFER)
@@ -285,20 +307,16 @@ async fn write<S>(
     sink: &mut SplitSink<Socket<S>, Message>,
     id: ConnectionId,
     shared: &Shared,
-    heard: &Heard,
     notify: &Notify,
 ) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut ping = interval(PING_EVERY);
+    let mut ping = interval(shared.accept.ping_every);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ping.reset();
     let mut stopping = shared.stopping.subscribe();
     loop {
-        if shared.now().saturating_sub(heard.get()) >= DEAD_AFTER {
-            return End::Dead;
-        }
         let batch = match shared.with_hub(|hub, _| hub.take(id)) {
             Ok(batch) => batch,
             Err(fault) => return fault.into(),
@@ -321,7 +339,7 @@ where
             }
             sink.flush().await
         };
-        match timeout(DEAD_AFTER, writing).await {
+        match timeout(shared.accept.dead_after, writing).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return error.into(),
             Err(_) => return End::Dead,

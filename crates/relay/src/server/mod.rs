@@ -20,6 +20,8 @@ use self::addresses::Addresses;
 use self::connection::Deadlines;
 use crate::bucket::Bucket;
 use crate::hub::{ConnectionId, Counters, Hub};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::limits::KERNEL_UNSENT;
 use crate::limits::{AcceptLimits, KERNEL_SEND_BUFFER, Limits};
 use crate::login::{Admitted, Gate, PendingLogin};
 
@@ -95,8 +97,6 @@ pub fn serve(listener: TcpListener, config: Config) -> Result<Handle, StartError
     if config.tls.is_none() && !config.behind_tls_proxy && !local_addr.ip().is_loopback() {
         return Err(StartError::Plaintext);
     }
-    // Inherited by accepted sockets. A hint: without it stale frames only live a little longer.
-    let _ = socket2::SockRef::from(&listener).set_send_buffer_size(KERNEL_SEND_BUFFER);
     let seed = random().ok_or(StartError::Randomness)?;
     let relay_id = random().ok_or(StartError::Randomness)?;
     let shared = Arc::new(Shared {
@@ -223,6 +223,16 @@ impl Drop for Visit {
     }
 }
 
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    // Without it small frames wait for the other side's acknowledgement.
+    stream.set_nodelay(true)?;
+    let socket = socket2::SockRef::from(stream);
+    socket.set_send_buffer_size(KERNEL_SEND_BUFFER)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_notsent_lowat(KERNEL_UNSENT)?;
+    Ok(())
+}
+
 async fn greet(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
@@ -235,8 +245,7 @@ async fn greet(
         upgraded: accepted + shared.accept.upgraded_within,
         login: accepted + shared.accept.login_within,
     };
-    // Without it small frames wait for the other side's acknowledgement.
-    if stream.set_nodelay(true).is_err() {
+    if prepare(&stream).is_err() {
         return;
     }
     let logged_in = || visit.logged_in();

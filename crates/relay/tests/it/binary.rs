@@ -1,0 +1,57 @@
+//! The program, as a script uses it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+use crate::client::Client;
+use standfast_wire::relay::ToClient;
+
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn program(arguments: &[&str]) -> Program {
+    let child = Command::new(env!("CARGO_BIN_EXE_standfast-relay"))
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    Program(child)
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn it_says_when_it_is_ready_and_stops_when_told() {
+    let mut relay = program(&["--listen", "127.0.0.1:0"]);
+    let mut line = String::new();
+    BufReader::new(relay.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim_end().strip_prefix("standfast-relay ready ws://").unwrap();
+    let mut client = Client::join(address.parse().unwrap(), 1).await;
+    let kill = Command::new("kill").args(["-TERM", &relay.0.id().to_string()]).status();
+    assert!(kill.unwrap().success());
+    client.control(|message| matches!(message, ToClient::Closing(_))).await;
+    assert_eq!(client.closed().await, Some(1001));
+    assert!(relay.0.wait().unwrap().success());
+}
+
+#[test]
+fn a_wrong_configuration_is_one_line_and_status_78() {
+    for arguments in [
+        &["--listen", "0.0.0.0:0"][..],
+        &["--cert", "/nowhere/a.pem", "--key", "/nowhere/b.pem"][..],
+        &["--token-file", "/nowhere/token"][..],
+        &["--log", "a=b=c"][..],
+    ] {
+        let mut relay = program(arguments);
+        assert_eq!(relay.0.wait().unwrap().code(), Some(78), "{arguments:?}");
+        let mut said = String::new();
+        relay.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
