@@ -53,6 +53,25 @@ impl Link {
         Self { relay: relay.to_owned(), meeting_id, link_epoch: 1, organizer, relay_cert, secret }
     }
 
+    /// A link whose parts were stored.
+    #[must_use]
+    pub fn restore(
+        relay: String,
+        meeting_id: [u8; 16],
+        link_epoch: u32,
+        organizer: Fingerprint,
+        relay_cert: Option<[u8; 32]>,
+        secret: Secret<16>,
+    ) -> Self {
+        Self { relay, meeting_id, link_epoch, organizer, relay_cert, secret }
+    }
+
+    /// The secret half, to be stored sealed.
+    #[must_use]
+    pub fn secret(&self) -> &Secret<16> {
+        &self.secret
+    }
+
     /// Reads a link, as pasted.
     ///
     /// # Errors

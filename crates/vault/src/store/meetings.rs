@@ -33,6 +33,9 @@ pub struct StoredMeeting {
     pub meeting_id: MeetingId,
     /// The relay's address, from the link.
     pub relay: String,
+    /// SHA-256 of the relay's certificate, from the link, for a relay on a local network.
+    #[serde(default)]
+    pub relay_cert: Option<[u8; 32]>,
     /// From the link; a new link raises it.
     pub link_epoch: u32,
     /// From the link.
