@@ -54,6 +54,7 @@ impl Seated {
         epoch.seat_all(&self.session, core.me())?;
         let gone: Vec<u16> = self.gone_from(&epoch);
         core.out.extend(gone.into_iter().map(|idx| Output::Forget { idx }));
+        note_confirmed(core, &epoch);
         self.epochs.push(epoch);
         self.meet(core);
         for letter in std::mem::take(&mut self.early_acks) {
