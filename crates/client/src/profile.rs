@@ -1,0 +1,272 @@
+//! A profile whose identity is open: who this device is, whom it knows, which standups it has.
+//!
+//! Joins the vault with the engine: what the one stores, the other is configured with. Everything
+//! here may block as long as the keychain does; call it from a thread that may wait.
+
+use std::sync::Arc;
+
+use standfast_crypto::{Fingerprint, Identity, Link, PRIVATE_BUNDLE, PrivateBundle, Secret};
+use standfast_meeting::{Admission, Config, Hosts, Known, Part, Policy};
+use standfast_vault::{Device, OpenVault, Opened, SecretError, StoreError, StoredMeeting, Trust};
+use zeroize::Zeroizing;
+
+use crate::call::{AUDIO_BYTES, Call, CallConfig, CallEvent};
+use crate::clock;
+use crate::transport::{BadRelayAddr, RelayAddr};
+use crate::voice::VoiceConfig;
+
+/// Longest life of an epoch unless the organizer chooses otherwise, ms.
+pub const ROTATE_MS: u32 = 300_000;
+/// A private prekey that opened nothing for so long is erased, ms: 96 h, a long weekend.
+const PREKEY_MAX_MS: u64 = 96 * 3_600_000;
+
+/// Identity and vault of one profile.
+pub struct Profile {
+    /// This device.
+    pub identity: Arc<Identity>,
+    /// What is stored.
+    pub vault: OpenVault,
+}
+
+/// How to take part.
+pub struct Attendance {
+    /// What the others call this user.
+    pub name: String,
+    /// Start muted.
+    pub muted: bool,
+    /// Sound.
+    pub voice: VoiceConfig,
+    /// The relay's token.
+    pub token: Option<String>,
+    /// Who comes in unasked, where this device decides.
+    pub admission: Admission,
+}
+
+/// Why a profile could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keychain.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The link's relay is no address.
+    #[error(transparent)]
+    Relay(#[from] BadRelayAddr),
+}
+
+impl Profile {
+    /// Takes over what the vault opened.
+    #[must_use]
+    pub fn new(opened: Opened) -> Self {
+        Self { identity: Arc::new(Identity::from_seed(opened.seed)), vault: opened.vault }
+    }
+
+    /// Pinned keys, for the engine.
+    ///
+    /// # Errors
+    /// [`ProfileError::Store`].
+    pub fn known(&self) -> Result<Vec<Known>, ProfileError> {
+        let contacts = self.vault.store().contacts()?;
+        let known = contacts.into_iter().flat_map(|contact| {
+            let name = contact.name;
+            contact.devices.into_iter().map(move |device| Known {
+                fp: Fingerprint(device.fingerprint),
+                name: name.clone(),
+                verified: matches!(device.trust, Trust::Verified { .. }),
+            })
+        });
+        Ok(known.collect())
+    }
+
+    /// Remembers a link as a standup; what is known of it already stays.
+    ///
+    /// # Errors
+    /// [`ProfileError::Store`].
+    pub fn remember(&self, link: &Link, title: &str) -> Result<(), ProfileError> {
+        let store = self.vault.store();
+        let known = store.meeting(&link.meeting_id)?;
+        let (members, last_met_ms) =
+            known.as_ref().map_or((Vec::new(), None), |k| (k.members.clone(), k.last_met_ms));
+        let meeting = StoredMeeting {
+            meeting_id: link.meeting_id,
+            relay: link.relay.clone(),
+            relay_cert: link.relay_cert,
+            link_epoch: link.link_epoch,
+            organizer: link.organizer.0,
+            title: known.map_or_else(|| title.to_owned(), |k| k.title),
+            members,
+            schedule: None,
+            last_met_ms,
+        };
+        Ok(store.put_meeting(&meeting, link.secret())?)
+    }
+
+    /// The link of a standup.
+    ///
+    /// # Errors
+    /// [`ProfileError::Store`].
+    pub fn link(&self, meeting_id: &[u8; 16]) -> Result<Option<Link>, ProfileError> {
+        let store = self.vault.store();
+        let (Some(m), Some(secret)) = (store.meeting(meeting_id)?, store.link_secret(meeting_id)?)
+        else {
+            return Ok(None);
+        };
+        let organizer = Fingerprint(m.organizer);
+        Ok(Some(Link::restore(
+            m.relay,
+            m.meeting_id,
+            m.link_epoch,
+            organizer,
+            m.relay_cert,
+            secret,
+        )))
+    }
+
+    /// Everything to start a call with. This device opens the meeting if the link names it as the
+    /// organizer, with a wrap in advance for the standup's members.
+    ///
+    /// # Errors
+    /// [`ProfileError`].
+    pub fn call_config(
+        &self,
+        link: &Link,
+        attendance: Attendance,
+    ) -> Result<CallConfig, ProfileError> {
+        let relay = RelayAddr::parse(&link.relay, link.relay_cert)?;
+        let part = if link.organizer == self.identity.fingerprint() {
+            let members = self
+                .vault
+                .store()
+                .meeting(&link.meeting_id)?
+                .map(|m| m.members)
+                .unwrap_or_default();
+            let policy = Policy {
+                admission: attendance.admission,
+                hosts: Hosts::Scheduled,
+                rotate_ms: ROTATE_MS,
+            };
+            Part::Organizer { scheduled: members.into_iter().map(Fingerprint).collect(), policy }
+        } else {
+            Part::Member { prekeys: self.prekeys(&link.meeting_id)? }
+        };
+        let meeting = Config {
+            identity: Arc::clone(&self.identity),
+            meeting_id: link.meeting_id,
+            organizer: link.organizer,
+            link: link.keys(),
+            name: attendance.name,
+            part,
+            known: self.known()?,
+            muted: attendance.muted,
+            audio_bytes: AUDIO_BYTES,
+        };
+        let identity = Arc::clone(&self.identity);
+        Ok(CallConfig {
+            relay,
+            token: attendance.token,
+            identity,
+            meeting,
+            voice: attendance.voice,
+        })
+    }
+
+    /// Private prekeys for a meeting; those that are too old are erased on the way.
+    fn prekeys(&self, meeting_id: &[u8; 16]) -> Result<Vec<PrivateBundle>, ProfileError> {
+        let prefix = prekey_prefix(meeting_id);
+        let mut prekeys = Vec::new();
+        for entry in self.vault.secret_list()?.into_iter().filter(|e| e.name.starts_with(&prefix)) {
+            if clock::wall_ms().saturating_sub(entry.made_ms) > PREKEY_MAX_MS {
+                self.vault.delete_secret(&entry.name)?;
+                continue;
+            }
+            match self.vault.secret(&entry.name) {
+                Ok(stored) => prekeys.extend(read_prekey(&stored)),
+                Err(SecretError::NotThere) => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Ok(prekeys)
+    }
+
+    /// Keeps what a call brings: prekeys in the keychain, people among the contacts, members in the
+    /// organizer's standup.
+    ///
+    /// # Errors
+    /// [`ProfileError`].
+    pub fn keep(
+        &self,
+        meeting_id: &[u8; 16],
+        call: &Call,
+        event: CallEvent,
+    ) -> Result<(), ProfileError> {
+        match event {
+            CallEvent::StorePrekey { bundle_id, private, slot, blob } => {
+                let name = prekey_name(meeting_id, &bundle_id);
+                self.vault.put_secret(&name, private.expose(), clock::wall_ms())?;
+                call.upload(slot, blob);
+                self.erase_prekeys_but(meeting_id, &name)?;
+            }
+            CallEvent::ErasePrekey { bundle_id } => {
+                self.vault.delete_secret(&prekey_name(meeting_id, &bundle_id))?
+            }
+            CallEvent::Met { fp, name } => {
+                self.meet(meeting_id, fp, &name)?;
+                call.set_known(self.known()?);
+            }
+        }
+        Ok(())
+    }
+
+    /// A newer bundle replaced the others at the relay: nobody can wrap for them any more.
+    fn erase_prekeys_but(&self, meeting_id: &[u8; 16], newest: &str) -> Result<(), ProfileError> {
+        let prefix = prekey_prefix(meeting_id);
+        for old in self
+            .vault
+            .secret_list()?
+            .into_iter()
+            .filter(|e| e.name.starts_with(&prefix) && e.name != newest)
+        {
+            self.vault.delete_secret(&old.name)?;
+        }
+        Ok(())
+    }
+
+    /// Pins a key that is met for the first time under a name that is not taken. A changed key is
+    /// never pinned by itself.
+    fn meet(&self, meeting_id: &[u8; 16], fp: Fingerprint, name: &str) -> Result<(), ProfileError> {
+        let store = self.vault.store();
+        let taken = standfast_meeting::trust_of(&self.known()?, fp, name)
+            == standfast_meeting::Trust::KeyChanged;
+        if store.contact_by_fingerprint(&fp.0)?.is_none() && !taken {
+            store.add_contact(name, &Device::first_seen(fp.0, clock::wall_ms()))?;
+        }
+        let Some(mut meeting) = store.meeting(meeting_id)? else { return Ok(()) };
+        meeting.last_met_ms = Some(clock::wall_ms());
+        if !taken && !meeting.members.contains(&fp.0) {
+            meeting.members.push(fp.0);
+        }
+        Ok(store.update_meeting(&meeting)?)
+    }
+}
+
+fn read_prekey(stored: &Zeroizing<Vec<u8>>) -> Option<PrivateBundle> {
+    let bytes: &[u8; PRIVATE_BUNDLE] = stored.as_slice().try_into().ok()?;
+    Some(PrivateBundle::from_secret(&Secret::from_fn(|out| out.copy_from_slice(bytes))))
+}
+
+/// Names in the keychain say which meeting only by a hash.
+fn prekey_prefix(meeting_id: &[u8; 16]) -> String {
+    format!("prekey.{}.", hex(&standfast_crypto::hash("SF1/prekey-name", meeting_id)[..8]))
+}
+
+fn prekey_name(meeting_id: &[u8; 16], bundle_id: &[u8; 16]) -> String {
+    format!("{}{}", prekey_prefix(meeting_id), hex(&bundle_id[..8]))
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
