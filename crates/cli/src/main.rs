@@ -1,2 +1,108 @@
-//! The standfast command: a headless participant on the same engine.
-fn main() {}
+//! `standfast`: a headless participant on the same engine as the desktop application.
+//!
+//! What happens is written to standard output, one JSON object a line; words for people go to
+//! standard error. Names, links and codes are printed because they were asked for, never logged.
+
+mod attend;
+mod identity;
+mod report;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Encrypted standups without a window.
+#[derive(Parser)]
+#[command(name = "standfast", version, about)]
+struct Cli {
+    #[command(flatten)]
+    profile: ProfileArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Whose identity to use.
+#[derive(Args)]
+pub(crate) struct ProfileArgs {
+    /// The profile; each has an identity of its own.
+    #[arg(long, default_value = "cli", global = true)]
+    profile: String,
+    /// Keep the identity in a file under the passphrase in this environment variable, instead of
+    /// the keychain. Only for a profile that never had one elsewhere.
+    #[arg(long, value_name = "VARIABLE", global = true)]
+    passphrase_env: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show this profile's fingerprint.
+    Fingerprint,
+    /// Create a standup and print its link.
+    New {
+        /// The relay, as `host:port`.
+        #[arg(long)]
+        relay: String,
+        /// What the team calls it.
+        #[arg(long, default_value = "Standup")]
+        title: String,
+    },
+    /// Join a meeting; with the organizer's profile, open it.
+    Join(JoinArgs),
+    /// List the standups of this profile.
+    List,
+}
+
+/// How to take part.
+#[derive(Args)]
+pub(crate) struct JoinArgs {
+    /// The whole link.
+    link: String,
+    /// What the others call you.
+    #[arg(long)]
+    name: String,
+    /// Speak this WAV file once (any rate), then be silent.
+    #[arg(long, value_name = "WAV")]
+    speak: Option<PathBuf>,
+    /// Speak the file again and again.
+    #[arg(long, requires = "speak")]
+    repeat: bool,
+    /// Record what is heard into this WAV file (48 kHz, mono).
+    #[arg(long, value_name = "WAV")]
+    record: Option<PathBuf>,
+    /// Use the system's microphone and speaker instead of files.
+    #[arg(long, conflicts_with_all = ["speak", "record"])]
+    devices: bool,
+    /// Leave after so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    leave_after: Option<f64>,
+    /// Leave when the file was spoken to its end.
+    #[arg(long, requires = "speak", conflicts_with = "repeat")]
+    leave_when_spoken: bool,
+    /// As the organizer: let everyone with the link in.
+    #[arg(long)]
+    admit_all: bool,
+    /// Start muted.
+    #[arg(long)]
+    muted: bool,
+    /// The relay's token.
+    #[arg(long, env = "STANDFAST_RELAY_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// Write the journal to this file at the end, as JSON.
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
+}
+
+fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    let cli = Cli::parse();
+    let profile = identity::open(&cli.profile)?;
+    match cli.command {
+        Command::Fingerprint => report::fingerprint(profile.identity.fingerprint()),
+        Command::New { relay, title } => attend::create(&profile, &relay, &title),
+        Command::List => attend::list(&profile),
+        Command::Join(args) => attend::join(profile, args),
+    }
+}

@@ -1,0 +1,135 @@
+//! Creating, listing and attending meetings.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use standfast_client::call::{Call, CallEvent};
+use standfast_client::entropy::OsEntropy;
+use standfast_client::profile::{Attendance, Profile};
+use standfast_client::transport::RelayAddr;
+use standfast_client::voice::{Choice, InputChoice, OutputChoice, VoiceConfig};
+use standfast_crypto::Link;
+use standfast_meeting::{Admission, Command, Phase};
+use tokio::sync::mpsc;
+
+use crate::{JoinArgs, report};
+
+/// Creates a standup and prints its link.
+pub(crate) fn create(profile: &Profile, relay: &str, title: &str) -> Result<()> {
+    RelayAddr::parse(relay, None)?;
+    let link = Link::create(relay, profile.identity.fingerprint(), None, &mut OsEntropy);
+    profile.remember(&link, title)?;
+    report::line(&json!({ "event": "created", "title": title, "link": link.to_text().as_str() }));
+    Ok(())
+}
+
+/// Prints every standup with its link.
+pub(crate) fn list(profile: &Profile) -> Result<()> {
+    for meeting in profile.vault.store().meetings()? {
+        let link = profile.link(&meeting.meeting_id)?;
+        let link = link.as_ref().map(|l| l.to_text().as_str().to_owned());
+        report::line(&json!({ "event": "standup", "title": meeting.title, "link": link }));
+    }
+    Ok(())
+}
+
+/// Takes part until told to leave, or until the meeting is over.
+pub(crate) fn join(profile: Profile, args: JoinArgs) -> Result<()> {
+    let link = Link::parse(&args.link)?;
+    profile.remember(&link, "Standup")?;
+    let attendance = Attendance {
+        name: args.name.clone(),
+        muted: args.muted,
+        voice: voice(&args),
+        token: args.token.clone(),
+        admission: if args.admit_all { Admission::AnyoneWithLink } else { Admission::Lobby },
+    };
+    let config = profile.call_config(&link, attendance)?;
+    let (call, events) = Call::start(config)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let first_audio_ms = runtime.block_on(attend(&profile, &link, &call, events, &args));
+    report::line(&report::end(&call, first_audio_ms));
+    if let Some(path) = &args.journal {
+        let journal = serde_json::to_vec_pretty(&report::journal(&call.view().meeting))?;
+        std::fs::write(path, journal)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn voice(args: &JoinArgs) -> VoiceConfig {
+    let (input, output) = if args.devices {
+        (InputChoice::Device(Choice::Default), OutputChoice::Device(Choice::Default))
+    } else {
+        let input = match &args.speak {
+            Some(path) if args.repeat => InputChoice::WavLoop(path.clone()),
+            Some(path) => InputChoice::Wav(path.clone()),
+            None => InputChoice::Off,
+        };
+        (input, args.record.clone().map_or(OutputChoice::Null, OutputChoice::Wav))
+    };
+    VoiceConfig { input, output, muted: true, ..VoiceConfig::default() }
+}
+
+async fn attend(
+    profile: &Profile,
+    link: &Link,
+    call: &Call,
+    mut events: mpsc::UnboundedReceiver<CallEvent>,
+    args: &JoinArgs,
+) -> Option<u64> {
+    let mut view = call.watch();
+    let mut poll = tokio::time::interval(Duration::from_millis(20));
+    let mut first_audio_ms = None;
+    let mut printed = serde_json::Value::Null;
+    let mut leaving = false;
+    loop {
+        let now = report::state(&view.borrow_and_update());
+        if now != printed {
+            report::line(&now);
+            printed = now;
+        }
+        if call.over() {
+            return first_audio_ms;
+        }
+        tokio::select! {
+            changed = view.changed() => if changed.is_err() { return first_audio_ms },
+            Some(event) = events.recv() => keep(profile, link, call, event),
+            _ = poll.tick() => {
+                first_audio_ms = first_audio_ms.or_else(|| first_audio(call));
+                if !leaving && done(call, args) {
+                    leaving = true;
+                    call.command(Command::Leave);
+                }
+            }
+            _ = tokio::signal::ctrl_c(), if !leaving => {
+                leaving = true;
+                call.command(Command::Leave);
+            }
+        }
+    }
+}
+
+fn keep(profile: &Profile, link: &Link, call: &Call, event: CallEvent) {
+    // Blocking on the keychain is fine here: this loop only prints.
+    if let Err(err) = tokio::task::block_in_place(|| profile.keep(&link.meeting_id, call, event)) {
+        tracing::warn!(%err, "could not keep something of this meeting");
+    }
+}
+
+fn first_audio(call: &Call) -> Option<u64> {
+    let at = call.voice()?.first_audio_at()?;
+    u64::try_from(at.saturating_duration_since(call.started()).as_millis()).ok()
+}
+
+/// Whether it is time to leave: by the clock since this device is live, or by the spoken file.
+fn done(call: &Call, args: &JoinArgs) -> bool {
+    let view = call.view();
+    let Some(live_ms) = view.milestones.live_ms else { return false };
+    let live_for = call.started().elapsed().saturating_sub(Duration::from_millis(live_ms));
+    let late = args.leave_after.is_some_and(|s| live_for.as_secs_f64() >= s);
+    let spoken = args.leave_when_spoken && call.voice().is_some_and(|v| v.stats().input_ended);
+    (late || spoken) && !matches!(view.meeting.phase, Phase::Left(_))
+}
