@@ -32,6 +32,10 @@ pub struct Capture {
 impl Capture {
     /// Opens and starts a device. Takes up to some seconds if the sound system hangs.
     pub fn open(choice: &Choice) -> Result<Self, AudioError> {
+        Self::open_found(choice).map_err(|error| open::explain(choice, error))
+    }
+
+    fn open_found(choice: &Choice) -> Result<Self, AudioError> {
         let device = devices::find(choice, Direction::Capture)?;
         let format = open::format(&device, Direction::Capture)?;
         let gauge = Arc::new(Gauge::default());

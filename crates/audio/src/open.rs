@@ -6,7 +6,7 @@ use cpal::traits::{DeviceTrait, StreamTrait};
 use cpal::{BufferSize, SampleFormat, StreamConfig, SupportedStreamConfigRange};
 use standfast_media::SAMPLE_RATE;
 
-use crate::{AudioError, Direction};
+use crate::{AudioError, Choice, Direction};
 
 /// Frames per callback to ask for, best first: 5.3 ms, then 10 ms, then what the system likes
 /// (often far more, so only as a last resort).
@@ -96,6 +96,16 @@ pub(crate) fn start(
         }
     }
     Err(refused)
+}
+
+/// A default device that cannot be reached means that there is none: ALSA always names one.
+pub(crate) fn explain(choice: &Choice, error: AudioError) -> AudioError {
+    match error {
+        AudioError::Gone | AudioError::Unsupported if *choice == Choice::Default => {
+            AudioError::NoDevice
+        }
+        error => error,
+    }
 }
 
 #[cfg(test)]

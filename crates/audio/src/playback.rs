@@ -39,6 +39,10 @@ pub struct Playback {
 impl Playback {
     /// Opens and starts a device. Takes up to some seconds if the sound system hangs.
     pub fn open(choice: &Choice) -> Result<Self, AudioError> {
+        Self::open_found(choice).map_err(|error| open::explain(choice, error))
+    }
+
+    fn open_found(choice: &Choice) -> Result<Self, AudioError> {
         let device = devices::find(choice, Direction::Playback)?;
         let format = open::format(&device, Direction::Playback)?;
         let gauge = Arc::new(Gauge::default());

@@ -6,8 +6,8 @@ const BUCKET_US: i64 = 5_000;
 const BUCKETS: usize = 41;
 /// The share of frames that must arrive in time without concealment.
 const QUANTILE: f32 = 0.95;
-/// How much of the past each new frame leaves (NetEQ's figure): half is forgotten in 20 s.
-const FORGETTING: f32 = 0.9993;
+/// How much of the past each new frame leaves: half is forgotten in 9 s.
+const FORGETTING: f32 = 0.9985;
 /// The fastest frame of this many windows is the zero of relative delay …
 const WINDOWS: usize = 8;
 /// … each this long: two seconds, after which a slower path or a drifted clock is the new normal.
@@ -26,7 +26,10 @@ const ENOUGH_FRAMES: u32 = 50;
 #[derive(Debug)]
 pub(crate) struct DelayEstimate {
     windows: [Option<(u64, i64)>; WINDOWS],
+    /// Shares of frames by transit beyond `origin_us`.
     histogram: [f32; BUCKETS],
+    /// The transit where the histogram begins: the fastest, to within a bucket.
+    origin_us: i64,
     observed: u32,
     target_us: i64,
 }
@@ -36,6 +39,7 @@ impl Default for DelayEstimate {
         Self {
             windows: [None; WINDOWS],
             histogram: [0.0; BUCKETS],
+            origin_us: 0,
             observed: 0,
             target_us: START_TARGET_US,
         }
@@ -46,16 +50,38 @@ impl DelayEstimate {
     /// Notes a frame. `transit_us` is arrival minus media time; only differences have a meaning.
     pub(crate) fn observe(&mut self, now_us: u64, transit_us: i64) {
         self.note_fastest(now_us, transit_us);
-        let relative = transit_us - self.fastest_us().unwrap_or(transit_us);
-        let bucket = usize::try_from(relative / BUCKET_US).unwrap_or(0).min(BUCKETS - 1);
+        self.follow_fastest();
+        let bucket = usize::try_from((transit_us - self.origin_us) / BUCKET_US).unwrap_or(0);
         self.observed = self.observed.saturating_add(1);
         // Plain averaging first, so that the first frames do not weigh for ever.
         let keep = FORGETTING.min(1.0 - 1.0 / self.observed as f32);
         for weight in &mut self.histogram {
             *weight *= keep;
         }
-        self.histogram[bucket] += 1.0 - keep;
+        self.histogram[bucket.min(BUCKETS - 1)] += 1.0 - keep;
         self.target_us = self.aim();
+    }
+
+    /// Moves the histogram with the fastest transit, so that a path or clock that stepped to
+    /// another delay does not count as jitter for long.
+    fn follow_fastest(&mut self) {
+        let Some(fastest) = self.fastest_us() else {
+            return;
+        };
+        if self.observed == 0 {
+            self.origin_us = fastest;
+        }
+        let steps = (fastest - self.origin_us).div_euclid(BUCKET_US);
+        self.origin_us += steps * BUCKET_US;
+        if steps <= 0 {
+            // A faster path: what was seen on the slower one keeps its distance to the fastest.
+            return;
+        }
+        let old = std::mem::replace(&mut self.histogram, [0.0; BUCKETS]);
+        for (bucket, weight) in old.into_iter().enumerate() {
+            let moved = bucket.saturating_sub(usize::try_from(steps).unwrap_or(BUCKETS));
+            self.histogram[moved] += weight;
+        }
     }
 
     fn note_fastest(&mut self, now_us: u64, transit_us: i64) {
@@ -82,7 +108,8 @@ impl DelayEstimate {
                 sum >= QUANTILE
             })
             .unwrap_or(BUCKETS - 1);
-        let measured = (bucket as i64 + 1) * BUCKET_US + MARGIN_US;
+        let end_us = self.origin_us + (bucket as i64 + 1) * BUCKET_US;
+        let measured = end_us - self.fastest_us().unwrap_or(self.origin_us) + MARGIN_US;
         let floor = if self.observed < ENOUGH_FRAMES { START_TARGET_US } else { TARGET_RANGE_US.0 };
         measured.clamp(floor, TARGET_RANGE_US.1)
     }
@@ -131,7 +158,16 @@ mod tests {
 
     #[test]
     fn a_lastingly_slower_path_becomes_the_new_zero() {
-        let estimate = estimate(400, |i| if i < 100 { 0 } else { 80_000 });
-        assert_eq!(estimate.fastest_us(), Some(1_080_000));
+        for step_us in [80_000, 240_000, -80_000] {
+            let estimate = estimate(600, |i| if i < 300 { 0 } else { step_us });
+            assert_eq!(estimate.fastest_us(), Some(1_000_000 + step_us));
+            assert_eq!(estimate.target_us(), TARGET_RANGE_US.0, "after {step_us}");
+        }
+    }
+
+    #[test]
+    fn a_drifting_clock_is_not_jitter() {
+        let estimate = estimate(5_000, |i| i as i64 * 4);
+        assert!(estimate.target_us() <= TARGET_RANGE_US.0 + BUCKET_US, "200 ppm");
     }
 }

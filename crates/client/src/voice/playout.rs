@@ -21,6 +21,7 @@ const REPORT_BLOCKS: u32 = 5;
 const SOUND: f32 = 1e-3;
 
 /// What the playout thread is told.
+#[expect(clippy::large_enum_variant, reason = "nearly all are frames; a box would allocate each")]
 pub(super) enum ToPlayout {
     Frame { speaker: u64, media_ts: u32, arrival_us: u64, packet: Packet },
     Forget(u64),

@@ -20,7 +20,7 @@ pub enum DeviceState {
     Opening,
     /// It works. The name for a person.
     Open(String),
-    /// It does not; it is tried again every two seconds.
+    /// It does not; it is tried again, ever more seldom up to every 16 seconds.
     Failed(AudioError),
 }
 

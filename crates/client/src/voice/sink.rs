@@ -3,12 +3,11 @@
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
-use std::time::Instant;
 
 use standfast_audio::{AudioError, Choice, Playback};
 use standfast_media::{Block, SAMPLE_RATE};
 
-use super::source::{Pace, RETRY, open_or_default};
+use super::source::{Pace, Retry, open_or_default};
 use super::{DeviceState, OutputChoice, VoiceError};
 
 /// Blocks after which a recording is brought up to date on disk: one second.
@@ -17,7 +16,7 @@ const FLUSH_BLOCKS: u32 = 100;
 /// A loudspeaker or what stands in for it.
 pub(super) enum Sink {
     Null(Pace),
-    Device(DeviceSink),
+    Device(Box<DeviceSink>),
     Wav(WavSink),
 }
 
@@ -25,7 +24,7 @@ impl Sink {
     pub(super) fn new(choice: &OutputChoice) -> Result<Self, VoiceError> {
         Ok(match choice {
             OutputChoice::Null => Self::Null(Pace::default()),
-            OutputChoice::Device(choice) => Self::Device(DeviceSink::new(choice.clone())),
+            OutputChoice::Device(choice) => Self::Device(Box::new(DeviceSink::new(choice.clone()))),
             OutputChoice::Wav(path) => Self::Wav(WavSink::create(path)?),
         })
     }
@@ -76,7 +75,7 @@ impl Sink {
 pub(super) struct DeviceSink {
     choice: Choice,
     playback: Option<Playback>,
-    retry_at: Option<Instant>,
+    retry: Retry,
     meanwhile: Pace,
     seen_glitches: u64,
     changed: Option<DeviceState>,
@@ -87,7 +86,7 @@ impl DeviceSink {
         Self {
             choice,
             playback: None,
-            retry_at: None,
+            retry: Retry::default(),
             meanwhile: Pace::default(),
             seen_glitches: 0,
             changed: None,
@@ -115,13 +114,14 @@ impl DeviceSink {
     }
 
     fn open(&mut self) {
-        if self.retry_at.is_some_and(|at| Instant::now() < at) {
+        if !self.retry.is_due() {
             return;
         }
         match open_or_default(&self.choice, Playback::open) {
             Ok(playback) => {
                 self.changed = Some(DeviceState::Open(playback.device_name().to_owned()));
                 self.seen_glitches = 0;
+                self.retry = Retry::default();
                 self.playback = Some(playback);
             }
             Err(error) => self.fail(error),
@@ -131,7 +131,7 @@ impl DeviceSink {
     fn fail(&mut self, error: AudioError) {
         self.playback = None;
         self.meanwhile = Pace::default();
-        self.retry_at = Some(Instant::now() + RETRY);
+        self.retry.after_failure();
         self.changed = Some(DeviceState::Failed(error));
     }
 

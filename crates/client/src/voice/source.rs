@@ -8,8 +8,10 @@ use standfast_media::{Block, SILENT_BLOCK};
 
 use super::{DeviceState, InputChoice, VoiceError};
 
-/// How often a device that failed is tried again.
-pub(super) const RETRY: Duration = Duration::from_secs(2);
+/// A device that failed is tried again after this long, then twice as long, and so on …
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// … up to this: a machine without devices must not be kept busy looking for one.
+const LAST_RETRY: Duration = Duration::from_secs(16);
 /// One block.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 /// The longest WAV file: half an hour. It is held in memory.
@@ -26,8 +28,8 @@ pub(super) enum Read {
 /// A microphone or what stands in for it.
 pub(super) enum Source {
     Off,
-    Device(DeviceSource),
-    Wav(WavSource),
+    Device(Box<DeviceSource>),
+    Wav(Box<WavSource>),
     Silence(Pace),
 }
 
@@ -35,9 +37,11 @@ impl Source {
     pub(super) fn new(choice: &InputChoice) -> Result<Self, VoiceError> {
         Ok(match choice {
             InputChoice::Off => Self::Off,
-            InputChoice::Device(choice) => Self::Device(DeviceSource::new(choice.clone())),
-            InputChoice::Wav(path) => Self::Wav(WavSource::open(path, false)?),
-            InputChoice::WavLoop(path) => Self::Wav(WavSource::open(path, true)?),
+            InputChoice::Device(choice) => {
+                Self::Device(Box::new(DeviceSource::new(choice.clone())))
+            }
+            InputChoice::Wav(path) => Self::Wav(Box::new(WavSource::open(path, false)?)),
+            InputChoice::WavLoop(path) => Self::Wav(Box::new(WavSource::open(path, true)?)),
             InputChoice::Silence => Self::Silence(Pace::default()),
         })
     }
@@ -87,14 +91,14 @@ impl Source {
 pub(super) struct DeviceSource {
     choice: Choice,
     capture: Option<Capture>,
-    retry_at: Option<Instant>,
+    retry: Retry,
     seen_glitches: u64,
     changed: Option<DeviceState>,
 }
 
 impl DeviceSource {
     fn new(choice: Choice) -> Self {
-        Self { choice, capture: None, retry_at: None, seen_glitches: 0, changed: None }
+        Self { choice, capture: None, retry: Retry::default(), seen_glitches: 0, changed: None }
     }
 
     fn read(&mut self, block: &mut Block) -> Read {
@@ -111,13 +115,14 @@ impl DeviceSource {
     }
 
     fn open(&mut self) {
-        if self.retry_at.is_some_and(|at| Instant::now() < at) {
+        if !self.retry.is_due() {
             return;
         }
         match open_or_default(&self.choice, Capture::open) {
             Ok(capture) => {
                 self.changed = Some(DeviceState::Open(capture.device_name().to_owned()));
                 self.seen_glitches = 0;
+                self.retry = Retry::default();
                 self.capture = Some(capture);
             }
             Err(error) => self.fail(error),
@@ -126,13 +131,31 @@ impl DeviceSource {
 
     fn fail(&mut self, error: AudioError) {
         self.capture = None;
-        self.retry_at = Some(Instant::now() + RETRY);
+        self.retry.after_failure();
         self.changed = Some(DeviceState::Failed(error));
     }
 
     fn new_glitches(&mut self) -> u64 {
         let all = self.capture.as_ref().map_or(0, Capture::overruns);
         all.saturating_sub(std::mem::replace(&mut self.seen_glitches, all))
+    }
+}
+
+/// When to try a failed device again.
+#[derive(Default)]
+pub(super) struct Retry {
+    at: Option<Instant>,
+    wait: Duration,
+}
+
+impl Retry {
+    pub(super) fn is_due(&self) -> bool {
+        self.at.is_none_or(|at| Instant::now() >= at)
+    }
+
+    pub(super) fn after_failure(&mut self) {
+        self.wait = (self.wait * 2).clamp(FIRST_RETRY, LAST_RETRY);
+        self.at = Some(Instant::now() + self.wait);
     }
 }
 

@@ -19,7 +19,7 @@ fn speech_like(path: &Path, rate: u32, channels: u16, seconds: u32) {
     let mut writer = hound::WavWriter::create(path, spec).unwrap();
     for i in 0..rate * seconds {
         let t = i as f32 / rate as f32;
-        let on = i / (rate / 10) % 2 == 0;
+        let on = (i / (rate / 10)).is_multiple_of(2);
         let sample = if on { (TAU * 300.0 * t).sin() * 12_000.0 } else { 0.0 };
         (0..channels).for_each(|_| writer.write_sample(sample as i16).unwrap());
     }
