@@ -28,15 +28,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let started = Instant::now();
     let end = tokio::time::sleep(Duration::from_secs(seconds));
     tokio::pin!(end);
-    let mut every = tokio::time::interval(Duration::from_millis(500));
     loop {
         tokio::select! {
             () = &mut end => break,
-            _ = every.tick() => {
-                let stats = voice.stats();
-                let jitter = stats.speakers.first().map(|s| s.incoming.jitter);
-                println!("{:?} {} {:?}", started.elapsed(), stats.frames_captured, jitter);
-            }
             Some(frame) = frames.recv() => {
                 voice.play(1, frame.media_ts, &frame.packet);
             }

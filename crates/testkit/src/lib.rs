@@ -1,1 +1,3 @@
 //! Seeded network, clock and randomness, and the invariants that tests hold.
+
+pub mod measure;
