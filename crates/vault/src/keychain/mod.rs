@@ -125,7 +125,8 @@ impl Session {
         let cancelled = Arc::clone(&self.cancelled);
         let chain = self.chain()?;
         if !phase.begin_write() {
-            return Err(Failure::Stopped);
+            // Another caller left this worker behind, and a newer one may be writing by now.
+            return Err(Failure::NoAnswer { waited_ms: 0 });
         }
         // Asked inside the write phase: who cancels from here on knows that the write may happen.
         let done =

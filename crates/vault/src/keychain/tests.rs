@@ -7,7 +7,7 @@ use keyring_core::{Entry, Error, mock};
 
 use super::*;
 
-const LIMIT: Duration = Duration::from_millis(120);
+const LIMIT: Duration = Duration::from_millis(400);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A keychain whose reads or writes wait until the gate opens.
@@ -124,7 +124,7 @@ fn a_stuck_read_ends_at_the_limit_and_the_next_one_meets_a_fresh_worker() {
     gate.set(true);
     let began = Instant::now();
     let failure = read(&keychain).wait().unwrap_err();
-    assert!(matches!(failure, Failure::NoAnswer { waited_ms } if waited_ms >= 120));
+    assert!(matches!(failure, Failure::NoAnswer { waited_ms } if waited_ms >= 400));
     assert!(began.elapsed() < LIMIT * 5);
     // The old worker is still inside; a new question reaches the keychain all the same.
     let entered = gate.entered.load(Ordering::SeqCst);
@@ -154,6 +154,8 @@ fn a_late_write_never_overtakes_a_newer_one() {
     gate.set(true);
     assert!(matches!(write(&keychain, b"old").wait(), Err(Failure::NoAnswer { .. })));
     let newer = write(&keychain, b"new");
+    thread::sleep(LIMIT / 2);
+    assert_eq!(gate.entered.load(Ordering::SeqCst), 1, "the newer write waits for the older");
     gate.set(false);
     newer.wait().unwrap();
     assert_eq!(*gate.stored.lock().unwrap(), [b"old".to_vec(), b"new".to_vec()]);
@@ -187,6 +189,19 @@ fn a_queued_write_whose_caller_gave_up_never_happens() {
     first.wait().unwrap();
     assert_eq!(&read(&keychain).wait().unwrap()[..], b"first");
     assert_eq!(gate.stored.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn a_worker_that_was_left_behind_writes_nothing_for_those_who_still_wait() {
+    let (gate, keychain) = gated();
+    gate.set(true);
+    let first = read(&keychain);
+    gate.until(|g| g.entered.load(Ordering::SeqCst) == 1);
+    let second = write(&keychain, b"late");
+    drop(first);
+    gate.set(false);
+    assert!(matches!(second.wait(), Err(Failure::NoAnswer { .. })));
+    assert!(gate.stored.lock().unwrap().is_empty());
 }
 
 #[test]

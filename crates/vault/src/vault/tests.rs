@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use keyring_core::api::CredentialStoreApi;
+use keyring_core::api::{Credential, CredentialApi, CredentialStoreApi};
 use keyring_core::{Error, mock};
 
 use super::*;
@@ -183,6 +183,14 @@ fn a_damaged_or_foreign_entry_is_refused() {
     assert_eq!(trouble(desk.ask("leo")), Unclear::AnotherKey.into());
     desk.entry("leo/identity-v1").set_password(&good).unwrap();
     assert!(desk.ask("leo").unwrap().seed.ct_eq(first.seed.expose()));
+    // The marker alone knows the key, and so does the database alone.
+    for known_by_the_other in [DATABASE_FILE, MARKER_FILE] {
+        desk.entry("leo/identity-v1").set_password(&good).unwrap();
+        drop(desk.ask("leo").unwrap());
+        std::fs::remove_file(desk.file(known_by_the_other)).unwrap();
+        desk.entry("leo/identity-v1").set_password(&other).unwrap();
+        assert_eq!(trouble(desk.ask("leo")), Unclear::AnotherKey.into());
+    }
 }
 
 #[test]
@@ -300,4 +308,98 @@ fn secrets_are_put_listed_read_taken_once_and_deleted() {
     }
     let long = [0; SECRET_MAX + 1];
     assert!(matches!(vault.put_secret("x", &long, NOW), Err(SecretError::TooLong)));
+}
+
+/// A keychain that keeps something else than what was written.
+#[derive(Clone)]
+struct Bending {
+    bend: fn(&[u8]) -> Vec<u8>,
+    kept: Arc<Mutex<Option<Vec<u8>>>>,
+}
+
+impl CredentialApi for Bending {
+    fn set_secret(&self, secret: &[u8]) -> keyring_core::Result<()> {
+        *self.kept.lock().unwrap() = Some((self.bend)(secret));
+        Ok(())
+    }
+
+    fn get_secret(&self) -> keyring_core::Result<Vec<u8>> {
+        self.kept.lock().unwrap().clone().ok_or(Error::NoEntry)
+    }
+
+    fn delete_credential(&self) -> keyring_core::Result<()> {
+        self.kept.lock().unwrap().take().map(drop).ok_or(Error::NoEntry)
+    }
+
+    fn get_credential(&self) -> keyring_core::Result<Option<Arc<Credential>>> {
+        Ok(None)
+    }
+
+    fn get_specifiers(&self) -> Option<(String, String)> {
+        None
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+
+    fn debug_fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bending")
+    }
+}
+
+impl CredentialStoreApi for Bending {
+    fn vendor(&self) -> String {
+        "bending".to_owned()
+    }
+
+    fn id(&self) -> String {
+        "bending".to_owned()
+    }
+
+    fn build(
+        &self,
+        _: &str,
+        _: &str,
+        _: Option<&std::collections::HashMap<&str, &str>>,
+    ) -> keyring_core::Result<keyring_core::Entry> {
+        Ok(keyring_core::Entry::new_with_credential(Arc::new(self.clone())))
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+
+    fn debug_fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bending")
+    }
+}
+
+fn bent(bend: fn(&[u8]) -> Vec<u8>) -> (Result<Opened, Trouble>, bool, bool) {
+    let root = tempfile::tempdir().unwrap();
+    let store = Bending { bend, kept: Arc::default() };
+    let vault = Vault::open(VaultOptions {
+        data_dir: Some(root.path().to_owned()),
+        keychain: KeychainSource::Given(Arc::new(store.clone())),
+        ..VaultOptions::for_profile(ProfileName::default())
+    })
+    .unwrap();
+    let opened = vault.ask(NOW).unwrap().wait();
+    let kept = store.kept.lock().unwrap().is_some();
+    (opened, kept, vault.directory().join(MARKER_FILE).exists())
+}
+
+#[test]
+fn a_keychain_that_keeps_only_utf_8_keeps_the_key() {
+    let (opened, ..) = bent(|secret| String::from_utf8_lossy(secret).into_owned().into_bytes());
+    assert!(opened.unwrap().is_new);
+}
+
+#[test]
+fn a_keychain_that_does_not_keep_what_was_written_is_not_trusted() {
+    for bend in [|_: &[u8]| Base64::encode_string(&[0; 32]).into_bytes(), |_: &[u8]| Vec::new()] {
+        let (opened, kept, marked) = bent(bend);
+        assert_eq!(trouble(opened), Unclear::NotKept.into());
+        assert!(!kept && !marked, "nothing stays behind");
+    }
 }
