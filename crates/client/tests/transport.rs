@@ -12,10 +12,13 @@ use ed25519_dalek::{Signer, SigningKey};
 use standfast_client::transport::{
     ConnectError, LinkEvent, LinkRx, LinkTx, LoginSigner, Lost, RelayAddr, Visitor, connect,
 };
+use standfast_relay::tls::Certificate;
 use standfast_relay::{Config, Handle, serve};
 use standfast_wire::codec::Blob;
-use standfast_wire::relay::{Envelope, ErrorCode, SLOT_LOG, ToClient, VERSION};
-use tokio::net::TcpListener;
+use standfast_wire::relay::{BoardPosition, Envelope, ErrorCode, SLOT_LOG, ToClient, VERSION};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 const MEETING: [u8; 16] = [9; 16];
 const SESSION: [u8; 32] = [8; 32];
@@ -164,4 +167,136 @@ async fn what_is_not_there_is_unreachable() {
     let key = Key::new(1);
     let error = connect(&address, visitor(&key, None)).await.map(drop);
     assert!(matches!(error, Err(ConnectError::Unreachable(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_pinned_certificate_counts_and_no_other_does() {
+    let certificate = Certificate::generate().unwrap();
+    let pin = certificate.fingerprint().unwrap();
+    let tls = Some(certificate.into_config().unwrap());
+    let (relay, _) = relay(Config { tls, ..Config::default() }).await;
+    let name = relay.local_addr().to_string();
+    let key = Key::new(1);
+    let try_with = async |name: &str, pin| {
+        let address = RelayAddr::parse(name, pin).unwrap();
+        connect(&address, visitor(&key, None)).await.map(drop)
+    };
+    assert_eq!(try_with(&name, Some(pin)).await, Ok(()));
+    assert_eq!(try_with(&name, Some([0; 32])).await, Err(ConnectError::Certificate));
+    // Plaintext to a relay that speaks TLS, and TLS to one that does not.
+    assert!(try_with(&name, None).await.is_err());
+    let (plain, _) = self::relay(Config::default()).await;
+    assert!(try_with(&plain.local_addr().to_string(), Some(pin)).await.is_err());
+}
+
+#[tokio::test]
+async fn something_else_at_the_address_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = RelayAddr::parse(&listener.local_addr().unwrap().to_string(), None).unwrap();
+    let key = Key::new(1);
+    let other = async {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (mut tcp, _) = listener.accept().await.unwrap();
+        let _ = tcp.read(&mut [0; 1024]).await.unwrap();
+        tcp.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+    };
+    let (result, ()) = tokio::join!(connect(&address, visitor(&key, None)), other);
+    assert_eq!(result.map(drop), Err(ConnectError::NotARelay));
+}
+
+#[tokio::test(start_paused = true)]
+async fn something_that_never_answers_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = RelayAddr::parse(&listener.local_addr().unwrap().to_string(), None).unwrap();
+    let begun = Instant::now();
+    let key = Key::new(1);
+    let result = connect(&address, visitor(&key, None)).await.map(drop);
+    assert_eq!(result, Err(ConnectError::Silent));
+    assert!(begun.elapsed() <= Duration::from_secs(11));
+}
+
+/// A way to `relay` that can be made to swallow everything.
+async fn black_hole(relay: RelayAddr) -> (RelayAddr, watch::Sender<bool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = RelayAddr::parse(&listener.local_addr().unwrap().to_string(), None).unwrap();
+    let (swallow, mut swallowing) = watch::channel(false);
+    tokio::spawn(async move {
+        let (mut near, _) = listener.accept().await.unwrap();
+        let mut far = TcpStream::connect(relay.name()).await.unwrap();
+        let swallowed = async { swallowing.wait_for(|swallow| *swallow).await.map(|_| ()) };
+        tokio::select! {
+            _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+            // Both ends stay open, and nothing goes through.
+            _ = swallowed => std::future::pending().await,
+        }
+    });
+    (address, swallow)
+}
+
+#[tokio::test]
+async fn a_black_hole_is_reported_within_six_seconds() {
+    let (_relay, address) = relay(Config::default()).await;
+    let (through, swallow) = black_hole(address).await;
+    let (tx, mut rx) = join(&through, 1).await;
+    tx.open_session(SESSION, [7; 32]).unwrap();
+    until(&mut rx, |event| matches!(event, LinkEvent::Control(ToClient::Done(_))).then_some(()))
+        .await;
+    swallow.send(true).unwrap();
+    tokio::time::pause();
+    let begun = Instant::now();
+    until(&mut rx, |event| (event == LinkEvent::Lost(Lost::Silent)).then_some(())).await;
+    assert!(begun.elapsed() <= Duration::from_secs(6), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() >= Duration::from_secs(3), "not at the first hiccup");
+    assert!(tx.send_media(b"frame").is_err());
+}
+
+#[tokio::test]
+async fn a_quiet_link_lives_on() {
+    let (_relay, address) = relay(Config::default()).await;
+    let (tx, mut rx) = join(&address, 1).await;
+    // Both ends are here, so time jumps from ping to ping.
+    tokio::time::pause();
+    let quiet = tokio::time::timeout(Duration::from_secs(60), rx.recv()).await;
+    assert!(quiet.is_err(), "{quiet:?}");
+    assert!(tx.round_trip().is_some());
+}
+
+#[tokio::test]
+async fn a_reconnect_reads_on_where_it_was() {
+    let (_relay, address) = relay(Config::default()).await;
+    let (a, _a_rx) = join(&address, 1).await;
+    let (_b, mut b_rx) = join(&address, 2).await;
+    a.open_session(SESSION, [7; 32]).unwrap();
+    a.post(envelope(b"one")).unwrap();
+    let delivered = |event| match event {
+        LinkEvent::Control(ToClient::Delivered(delivered)) => Some(delivered),
+        _ => None,
+    };
+    let one = until(&mut b_rx, delivered).await;
+    drop(b_rx);
+    a.post(envelope(b"two")).unwrap();
+    let have = [BoardPosition { board_id: one.board_id, seq: one.seq }];
+    let key = Key::new(2);
+    let again = Visitor { have: &have, ..visitor(&key, None) };
+    let (_b, mut b_rx) = connect(&address, again).await.unwrap();
+    assert_eq!(until(&mut b_rx, delivered).await.envelope, envelope(b"two"));
+}
+
+#[tokio::test]
+async fn a_rotation_for_a_hundred_goes_through_at_once() {
+    let (_relay, address) = relay(Config::default()).await;
+    let (a, _a_rx) = join(&address, 1).await;
+    let (_b, mut b_rx) = join(&address, 2).await;
+    a.open_session(SESSION, [7; 32]).unwrap();
+    for i in 0..100_u8 {
+        a.post(envelope(&vec![i; 1_800])).unwrap();
+    }
+    for i in 0..100_u8 {
+        let text = until(&mut b_rx, |event| match event {
+            LinkEvent::Control(ToClient::Delivered(d)) => Some(d.envelope.sealed.as_slice()[0]),
+            _ => None,
+        })
+        .await;
+        assert_eq!(text, i);
+    }
 }

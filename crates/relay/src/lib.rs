@@ -10,5 +10,6 @@ pub mod hub;
 pub mod limits;
 pub mod login;
 pub mod server;
+pub mod tls;
 
 pub use server::{Config, Handle, serve};

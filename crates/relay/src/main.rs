@@ -4,12 +4,10 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use standfast_relay::tls::Certificate;
 use standfast_relay::{Config, serve};
 use tracing_subscriber::EnvFilter;
 
@@ -29,8 +27,12 @@ struct Arguments {
     /// File with its private key (PEM).
     #[arg(long, requires = "cert", value_name = "FILE")]
     key: Option<PathBuf>,
-    /// Listen without TLS beyond loopback, because a proxy in front speaks TLS.
+    /// Make a new certificate for this run. Its SHA-256 is part of the ready line; clients must
+    /// be given it in their link.
     #[arg(long, conflicts_with = "cert")]
+    self_signed: bool,
+    /// Listen without TLS beyond loopback, because a proxy in front speaks TLS.
+    #[arg(long, conflicts_with_all = ["cert", "self_signed"])]
     behind_tls_proxy: bool,
     /// File with the token that clients must know; its last line break is not part of it.
     #[arg(long, value_name = "FILE")]
@@ -47,7 +49,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match prepare(&arguments) {
-        Ok(config) => match run(&arguments, config) {
+        Ok((config, pin)) => match run(&arguments, config, pin) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error, 1),
         },
@@ -61,31 +63,36 @@ fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
 }
 
 /// Everything that can be wrong before a socket is opened.
-fn prepare(arguments: &Arguments) -> anyhow::Result<Config> {
+fn prepare(arguments: &Arguments) -> anyhow::Result<(Config, Option<[u8; 32]>)> {
     let filter = EnvFilter::try_new(&arguments.log).context("--log is no filter")?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let tls = match (&arguments.cert, &arguments.key) {
-        (Some(cert), Some(key)) => Some(Arc::new(server_config(cert, key)?)),
+    let certificate = match (&arguments.cert, &arguments.key) {
+        (Some(cert), Some(key)) => Some(Certificate::read(cert, key)?),
+        _ if arguments.self_signed => Some(Certificate::generate()?),
         _ => None,
     };
+    let pin = certificate.as_ref().filter(|_| arguments.self_signed);
+    let pin = pin.and_then(Certificate::fingerprint);
+    let tls = certificate.map(Certificate::into_config).transpose()?;
     if tls.is_none() && !arguments.listen.ip().is_loopback() {
         if !arguments.behind_tls_proxy {
             bail!(
-                "listening on {} needs --cert and --key, or --behind-tls-proxy if a proxy in \
-                 front speaks TLS",
+                "listening on {} needs --cert and --key, or --self-signed, or \
+                 --behind-tls-proxy if a proxy in front speaks TLS",
                 arguments.listen
             );
         }
         tracing::warn!("no TLS here: everything up to the proxy is open on this network");
     }
     let token = arguments.token_file.as_ref().map(read_token).transpose()?;
-    Ok(Config {
+    let config = Config {
         tls,
         behind_tls_proxy: arguments.behind_tls_proxy,
         token,
         names: arguments.names.clone(),
         ..Config::default()
-    })
+    };
+    Ok((config, pin))
 }
 
 fn read_token(path: &PathBuf) -> anyhow::Result<String> {
@@ -98,31 +105,21 @@ fn read_token(path: &PathBuf) -> anyhow::Result<String> {
     Ok(token.to_owned())
 }
 
-fn server_config(cert: &PathBuf, key: &PathBuf) -> anyhow::Result<rustls::ServerConfig> {
-    let unreadable = |path: &PathBuf| format!("cannot read {}", path.display());
-    let chain = CertificateDer::pem_file_iter(cert)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(|| unreadable(cert))?;
-    let key = PrivateKeyDer::from_pem_file(key).with_context(|| unreadable(key))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    rustls::ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .context("TLS 1.3 is not there")?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .context("certificate and key do not fit")
-}
-
 /// One thread: what a relay does is system calls, and one core serves many meetings.
 #[tokio::main(flavor = "current_thread")]
-async fn run(arguments: &Arguments, config: Config) -> anyhow::Result<()> {
+async fn run(arguments: &Arguments, config: Config, pin: Option<[u8; 32]>) -> anyhow::Result<()> {
     let scheme = if config.tls.is_some() { "wss" } else { "ws" };
     let listener = tokio::net::TcpListener::bind(arguments.listen)
         .await
         .with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let relay = serve(listener, config)?;
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "standfast-relay ready {scheme}://{}", relay.local_addr())?;
+    write!(stdout, "standfast-relay ready {scheme}://{}", relay.local_addr())?;
+    if let Some(pin) = pin {
+        let hex: String = pin.iter().map(|byte| format!("{byte:02x}")).collect();
+        write!(stdout, " sha256={hex}")?;
+    }
+    writeln!(stdout)?;
     stdout.flush()?;
 
     stop_requested().await?;

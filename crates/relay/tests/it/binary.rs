@@ -55,3 +55,13 @@ fn a_wrong_configuration_is_one_line_and_status_78() {
         assert_eq!(said.lines().count(), 1, "{said}");
     }
 }
+
+#[test]
+fn a_certificate_of_its_own_is_told_in_the_ready_line() {
+    let mut relay = program(&["--listen", "127.0.0.1:0", "--self-signed"]);
+    let mut line = String::new();
+    BufReader::new(relay.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let (address, pin) = line.trim_end().split_once(" sha256=").unwrap();
+    assert!(address.starts_with("standfast-relay ready wss://127.0.0.1:"), "{line}");
+    assert!(pin.len() == 64 && pin.bytes().all(|c| c.is_ascii_hexdigit()), "{line}");
+}
