@@ -12,7 +12,9 @@ function icons(): Plugin {
     name: "icons",
     transformIndexHtml(html) {
       const file = readFileSync(path("src/lib/assets/icons.svg"), "utf8");
-      const sprite = file.replace(/<!--.*?-->\s*/s, "").replace("<svg ", '<svg hidden aria-hidden="true" ');
+      const sprite = file.replace(/<!--.*?-->\s*/s, "")
+        .replace("<svg ", '<svg hidden aria-hidden="true" ')
+        .replaceAll('<symbol id="', '<symbol id="icon-');
       return html.replace("<!--icons-->", sprite);
     },
   };

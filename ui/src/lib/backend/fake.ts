@@ -141,6 +141,7 @@ export function fakeBackend(query: URLSearchParams): Backend {
 
   return {
     async send(command) {
+      await Promise.resolve(); // as asynchronous as the real one
       return run(command);
     },
     async subscribe(to) {

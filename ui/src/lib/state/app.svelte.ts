@@ -38,6 +38,7 @@ class App {
     }
     const before = this.view;
     if (before !== null && update.view.revision <= before.revision) return;
+    if (!before?.meeting && update.view.meeting) this.way = [];
     if (before?.meeting && before.meeting.standup !== update.view.meeting?.standup) this.drawer = false;
     this.view = update.view;
     announcer.say(announcements(before, update.view, Date.now()));

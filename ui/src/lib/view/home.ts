@@ -16,9 +16,9 @@ export function when(standup: Standup, now: number): string {
   const { nextAtMs, lastMetMs } = standup;
   if (nextAtMs !== null) {
     const away = nextAtMs - now;
-    if (away <= -MINUTE) return `${w.time.startedAgo(age(-away))}.`;
+    if (away <= -MINUTE) return w.time.startedAgo(age(-away));
     const soon = away < 60 * MINUTE ? `, ${w.time.inMinutes(Math.max(1, Math.round(away / MINUTE)))}` : "";
-    return `${day(nextAtMs, now)} ${hourMinute(nextAtMs)}${soon}.`;
+    return `${day(nextAtMs, now)} ${hourMinute(nextAtMs)}${soon}`;
   }
   return lastMetMs === null ? w.home.never : w.home.lastMet(`${lower(day(lastMetMs, now))} ${hourMinute(lastMetMs)}`);
 }

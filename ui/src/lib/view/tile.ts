@@ -29,20 +29,10 @@ export function startCorner(member: MemberView, phase: MeetingView["phase"]): Co
   return null;
 }
 
-/** The microphone's words for a screen reader. */
+/** The microphone’s words for a screen reader. */
 export function microphoneWords(member: MemberView): string {
   if (member.presence === "invited") return w.meeting.invitedHint;
   if (member.role === "bot") return w.meeting.listensOnly;
-  if (member.speaking) return w.meeting.speakingNow;
   return member.muted ? w.meeting.micOff : w.meeting.micOn;
 }
 
-/** The accessible name begins with the visible words. */
-export function tileLabel(member: MemberView, corner: Corner | null): string {
-  const trust = member.me
-    ? member.organizer ? w.meeting.thisDeviceOrganizer : w.meeting.thisDevice
-    : w.trust[member.trust];
-  return [corner?.text, member.me ? `${member.name} ${w.common.you}` : member.name, trust, microphoneWords(member)]
-    .filter((part) => part !== undefined)
-    .join(", ");
-}

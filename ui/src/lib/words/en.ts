@@ -289,19 +289,19 @@ export const en = {
     showFewer: "Show fewer",
     compare: "Compare",
     compareNamed: (name: string) => `Compare with ${name}`,
-    contactNamed: (name: string) => `${name}’s key`,
+    contactNamed: (name: string) => `Open ${name}’s key`,
     recent: "Recent",
     recentLine: (when: string, length: string, epochs: number, confirmed: boolean) =>
       `${when}, ${length} · ${plural(epochs, "epoch", "epochs")}${confirmed ? ", confirmed" : ""}`,
-    journal: "Key timeline",
-    journalNamed: (title: string, when: string) => `Key timeline of ${title}, ${when}`,
+    journal: "Journal",
+    journalNamed: (title: string, when: string) => `Journal of ${title}, ${when}`,
     hostHere: "Host here",
     hostOff: (relay: string | null) => (relay ? `Off. Using ${relay}` : "Off"),
     hostStarting: "Starting…",
     hostRunning: (address: string, n: number) => `On at ${address}, ${plural(n, "connection", "connections")}`,
     hostFailed: "Could not start.",
-    never: "Not met yet.",
-    lastMet: (when: string) => `Last met ${when}.`,
+    never: "Not met yet",
+    lastMet: (when: string) => `Last met ${when}`,
     members: (n: number) => plural(n, "member", "members"),
     present: (who: string, n: number) => (n === 1 ? `${who} is there.` : `${who} are there.`),
     keyWaiting: (n: number) => `A key for ${plural(n, "member", "members")} is waiting.`,
@@ -362,7 +362,7 @@ export const en = {
   },
 
   meeting: {
-    length: (day: string, elapsed: string) => `${day}, ${elapsed}`,
+    length: (day: string, elapsed: string) => `${day} standup, ${elapsed}`,
     people: "People in this meeting",
     controls: "Meeting controls",
     mute: "Mute",
@@ -378,7 +378,6 @@ export const en = {
     settings: "Settings",
     lobby: "Lobby",
     speaking: "Speaking",
-    speakingNow: "Speaking now",
     micOn: "Microphone on",
     micOff: "Muted",
     listensOnly: "Listens only",
@@ -518,7 +517,7 @@ export const en = {
   },
 
   journal: {
-    title: (name: string) => `Key timeline of ${name}`,
+    title: (name: string) => `Journal of ${name}`,
     empty: "Nothing was recorded for this meeting.",
   },
 

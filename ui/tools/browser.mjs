@@ -1,0 +1,127 @@
+// Serves the sample build under the app's own content security policy and opens it in Chromium.
+import { createReadStream, existsSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { build } from "vite";
+
+const root = fileURLToPath(new URL("../dist-fake/", import.meta.url));
+const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
+  "base-uri 'none'; form-action 'none'; frame-src 'none'; object-src 'none'";
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+
+/** What is looked at: a scenario of the samples, and the clicks that lead to the screen. */
+export const SCREENS = [
+  { name: "first-run", fake: "first-run", fill: ["first-run-name", "Ines"] },
+  { name: "first-run-making", fake: "first-run-making" },
+  { name: "keychain-locked", fake: "keychain-locked" },
+  { name: "keychain-asking", fake: "keychain-asking" },
+  { name: "keychain-no-answer", fake: "keychain-no_answer" },
+  { name: "keychain-absent", fake: "keychain-absent_first_run" },
+  { name: "keychain-passphrase", fake: "keychain-absent_first_run", click: ["choose-passphrase"] },
+  { name: "keychain-gone", fake: "keychain-entry_gone" },
+  { name: "keychain-unlock", fake: "keychain-passphrase_wrong" },
+  { name: "home", fake: "home" },
+  { name: "home-empty", fake: "home-empty" },
+  { name: "home-link-error", fake: "home", fill: ["link-field", "standfast://relay"], click: ["join-link"] },
+  { name: "new-standup", fake: "home", click: ["new-standup"] },
+  { name: "standup-ready", fake: "home", click: ["new-standup"], fill: ["standup-title", "Release circle"], then: ["create"] },
+  { name: "standup", fake: "home", click: ["open-standup"] },
+  { name: "prejoin-link", fake: "home", fill: ["link-field", "standfast://relay.example/4f1d9c02ab7e43d8#1.1.fp.secret"], click: ["join-link"] },
+  { name: "contact", fake: "home", click: ["open-contact"] },
+  { name: "journal", fake: "home", click: ["open-journal"] },
+  { name: "entering-lobby", fake: "entering" },
+  { name: "entering-waiting", fake: "waiting" },
+  { name: "entering-refused", fake: "refused" },
+  { name: "meeting", fake: "meeting", click: ["open-security"] },
+  { name: "meeting-plain", fake: "settled" },
+  { name: "meeting-alone", fake: "alone" },
+  { name: "meeting-lobby", fake: "meeting-lobby" },
+  { name: "meeting-pending", fake: "pending" },
+  { name: "meeting-stale", fake: "stale" },
+  { name: "meeting-closed", fake: "closed" },
+  { name: "meeting-reconnecting", fake: "reconnecting", click: ["open-security"] },
+  { name: "meeting-split", fake: "split" },
+  { name: "meeting-hint", fake: "hint" },
+  { name: "person", fake: "meeting", tile: 4 },
+  { name: "code", fake: "meeting", click: ["open-security", "compare-code"] },
+  { name: "leave", fake: "meeting", click: ["leave"] },
+  { name: "lobby", fake: "lobby", click: ["open-lobby"] },
+  { name: "lobby-ask", fake: "lobby", click: ["open-lobby", "alarm-let-in"] },
+  { name: "compare", fake: "meeting", tile: 4, click: ["compare"], rows: 3 },
+  { name: "compare-digits", fake: "meeting", tile: 4, click: ["compare", "by-digits"] },
+  { name: "compare-home", fake: "home", click: ["compare"] },
+  { name: "compare-stop", fake: "meeting", tile: 4, click: ["compare", "differs"] },
+  { name: "protects", fake: "meeting", click: ["open-security", "protects"] },
+  { name: "ended", fake: "ended" },
+  { name: "settings-audio", fake: "home", click: ["settings"] },
+  { name: "settings-you", fake: "home", click: ["you"] },
+  { name: "settings-appearance", fake: "home", click: ["settings", "settings-appearance"] },
+  { name: "settings-relay", fake: "home", click: ["settings", "settings-relay"] },
+  { name: "settings-shortcuts", fake: "home", click: ["settings", "settings-shortcuts"] },
+  { name: "settings-about", fake: "home", click: ["settings", "settings-about"] },
+  { name: "settings-meeting", fake: "meeting", click: ["settings"] },
+];
+
+function serve() {
+  const server = createServer((request, response) => {
+    const path = normalize(new URL(request.url, "http://localhost").pathname);
+    const file = join(root, path === "/" ? "index.html" : path);
+    if (!file.startsWith(root) || !existsSync(file)) return response.writeHead(404).end();
+    response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream", "content-security-policy": CSP });
+    createReadStream(file).pipe(response);
+  });
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
+}
+
+/** Goes to a screen as a user would. */
+async function reach(page, base, screen, theme) {
+  await page.goto(`${base}/?fake=${screen.fake}&theme=${theme}&still`);
+  const hook = (id) => page.locator(`[data-testid="${id}"]`).first();
+  if (screen.tile !== undefined) await page.locator('[data-testid="tile"]').nth(screen.tile).click();
+  if (screen.fill && !screen.then) await hook(screen.fill[0]).fill(screen.fill[1]);
+  for (const id of screen.click ?? []) await hook(id).click();
+  if (screen.fill && screen.then) await hook(screen.fill[0]).fill(screen.fill[1]);
+  for (const id of screen.then ?? []) await hook(id).click();
+  for (let i = 0; i < (screen.rows ?? 0); i++) await page.keyboard.press("Space");
+  await page.waitForTimeout(150);
+}
+
+/** Calls `look(page, screen, theme, width)` for every screen, theme and width. */
+export async function forEachScreen(widths, look, only) {
+  await build({ mode: "fake", logLevel: "warn" });
+  const server = await serve();
+  const base = `http://127.0.0.1:${server.address().port}`;
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
+  });
+  const problems = [];
+  try {
+    for (const theme of ["light", "dark"]) {
+      for (const width of widths) {
+        const page = await browser.newPage({ viewport: { width, height: width === 360 ? 720 : 800 }, locale: "en-GB" });
+        page.setDefaultTimeout(3000);
+        let name = "";
+        page.on("console", (message) => message.type() === "error" && problems.push(`${name} ${theme} ${width}: ${message.text()}`));
+        page.on("pageerror", (error) => problems.push(`${name} ${theme} ${width}: ${error.message}`));
+        for (const screen of SCREENS.filter((s) => !only || s.name.includes(only))) {
+          name = screen.name;
+          try {
+            await reach(page, base, screen, theme);
+            await look(page, screen, theme, width);
+          } catch (error) {
+            problems.push(`${name} ${theme} ${width}: ${String(error.message).split("\n")[0]}`);
+          }
+        }
+        await page.close();
+      }
+    }
+  } finally {
+    await browser.close();
+    server.close();
+  }
+  return problems;
+}
