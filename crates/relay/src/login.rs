@@ -96,3 +96,61 @@ impl PendingLogin {
         &self.challenge
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ed25519_dalek::{Signer, SigningKey};
+    use standfast_wire::codec::{List, Text};
+
+    fn login(pending: &PendingLogin) -> Login {
+        let key = SigningKey::from_bytes(&[1; 32]);
+        let mut login = Login {
+            v: VERSION,
+            relay: Text::new("relay.example").unwrap(),
+            meeting_id: [2; 16],
+            pseudonym: key.verifying_key().to_bytes(),
+            client_nonce: [3; 16],
+            token_proof: None,
+            have: List::default(),
+            signature: [0; 64],
+        };
+        login.signature = key.sign(&login.signed_context(pending.challenge())).to_bytes();
+        login
+    }
+
+    fn secs(secs: u64) -> Duration {
+        Duration::from_secs(secs)
+    }
+
+    #[test]
+    fn a_challenge_lives_ten_seconds() {
+        let gate = Gate::new([0; 16], None, vec![]);
+        let pending = || gate.challenge([4; 32], secs(100));
+        let login = login(&pending());
+        assert!(gate.check(pending(), &login, secs(110)).is_ok());
+        let late = gate.check(pending(), &login, secs(110) + Duration::from_millis(1));
+        assert_eq!(late.map(drop), Err(ErrorCode::Login));
+    }
+
+    #[test]
+    fn a_login_for_another_start_of_the_relay_is_refused() {
+        let gate = Gate::new([0; 16], None, vec![]);
+        let login = login(&gate.challenge([4; 32], secs(0)));
+        let other = Gate::new([1; 16], None, vec![]);
+        let refused = other.check(other.challenge([4; 32], secs(0)), &login, secs(0));
+        assert_eq!(refused.map(drop), Err(ErrorCode::Login));
+    }
+
+    #[test]
+    fn only_its_own_names_count() {
+        let names = vec!["relay.example".to_owned()];
+        let gate = Gate::new([0; 16], None, names);
+        let pending = gate.challenge([4; 32], secs(0));
+        let login = login(&pending);
+        assert!(gate.check(pending, &login, secs(0)).is_ok());
+        let gate = Gate::new([0; 16], None, vec!["other.example".to_owned()]);
+        let refused = gate.check(gate.challenge([4; 32], secs(0)), &login, secs(0));
+        assert_eq!(refused.map(drop), Err(ErrorCode::Login));
+    }
+}

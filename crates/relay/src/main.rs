@@ -9,7 +9,9 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use standfast_relay::tls::Certificate;
 use standfast_relay::{Config, serve};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::{EnvFilter, fmt};
 
 /// Exit status of a wrong configuration, as in sysexits.h.
 const EX_CONFIG: u8 = 78;
@@ -65,7 +67,10 @@ fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
 /// Everything that can be wrong before a socket is opened.
 fn prepare(arguments: &Arguments) -> anyhow::Result<(Config, Option<[u8; 32]>)> {
     let filter = EnvFilter::try_new(&arguments.log).context("--log is no filter")?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // Only our own words: libraries trace whole messages, and ours name nobody.
+    let ours = filter_fn(|metadata| metadata.target().starts_with("standfast_relay"));
+    let output = fmt::layer().with_writer(std::io::stderr).with_filter(filter.and(ours));
+    tracing_subscriber::registry().with(output).init();
     let certificate = match (&arguments.cert, &arguments.key) {
         (Some(cert), Some(key)) => Some(Certificate::read(cert, key)?),
         _ if arguments.self_signed => Some(Certificate::generate()?),

@@ -36,7 +36,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
         if let Some(left) = &mut self.left {
             match left.checked_sub(read) {
                 Some(rest) => *left = rest,
-                None => return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into())),
+                None => {
+                    // A read that fails has read nothing.
+                    buf.set_filled(before);
+                    return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
+                }
             }
         }
         poll
@@ -58,5 +62,21 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guard<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+
+    #[tokio::test]
+    async fn it_fails_behind_its_limit_until_released() {
+        let mut all = Vec::new();
+        assert!(Guard::new(&[0; 100][..], 100).read_to_end(&mut all).await.is_ok());
+        assert!(Guard::new(&[0; 101][..], 100).read_to_end(&mut all).await.is_err());
+        let mut released = Guard::new(&[0; 101][..], 100);
+        released.release();
+        assert!(released.read_to_end(&mut all).await.is_ok());
     }
 }

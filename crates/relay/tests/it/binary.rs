@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
-use crate::client::Client;
+use crate::client::{Client, MEETING, SESSION, pseudonym};
 use standfast_wire::relay::ToClient;
 
 struct Program(Child);
@@ -64,4 +64,32 @@ fn a_certificate_of_its_own_is_told_in_the_ready_line() {
     let (address, pin) = line.trim_end().split_once(" sha256=").unwrap();
     assert!(address.starts_with("standfast-relay ready wss://127.0.0.1:"), "{line}");
     assert!(pin.len() == 64 && pin.bytes().all(|c| c.is_ascii_hexdigit()), "{line}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn its_log_names_nobody_even_when_it_says_everything() {
+    let mut relay = program(&["--listen", "127.0.0.1:0", "--log", "trace"]);
+    let mut line = String::new();
+    BufReader::new(relay.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim_end().strip_prefix("standfast-relay ready ws://").unwrap();
+    let mut client = Client::join(address.parse().unwrap(), 1).await;
+    client.open([7; 32]).await;
+    client.post("canary").await;
+    client.control(|message| matches!(message, ToClient::Posted(_))).await;
+    client.send_bytes(vec![0, 0xff]).await;
+    client.closed().await;
+    let kill = Command::new("kill").args(["-TERM", &relay.0.id().to_string()]).status();
+    assert!(kill.unwrap().success());
+    let mut log = String::new();
+    relay.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(log.contains("logged in"), "the log is on: {log}");
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let list = |bytes: &[u8]| format!("{:?}", &bytes[..4]).replace(['[', ']'], "");
+    for id in [&MEETING[..], &SESSION[..], &pseudonym(1)[..]] {
+        for form in [hex(id), hex(&id[..4]), list(id)] {
+            assert!(!log.contains(&form), "{form} in {log}");
+        }
+    }
+    assert!(!log.contains("canary") && !log.contains("127.0.0.1"), "{log}");
 }
