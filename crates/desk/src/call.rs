@@ -1,0 +1,115 @@
+//! The running meeting, and what is kept of it when it is over.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use standfast_client::call::{Call, CallEvent, CallView};
+use standfast_client::clock::wall_ms;
+use standfast_client::profile::Profile;
+use standfast_crypto::Fingerprint;
+use standfast_vault::JournalHead;
+use tokio::sync::mpsc::UnboundedReceiver;
+use zeroize::Zeroizing;
+
+use crate::meeting_view::timeline;
+use crate::work::{Done, Worker, keep_all};
+
+/// From starting until the ended screen is closed.
+pub(crate) struct Running {
+    pub(crate) meeting_id: [u8; 16],
+    pub(crate) organizer: Fingerprint,
+    pub(crate) title: String,
+    pub(crate) link: Zeroizing<String>,
+    pub(crate) muted_here: BTreeSet<u16>,
+    /// `None` while it is being started.
+    call: Option<Arc<Call>>,
+    /// Stops the thread that keeps what the call brings.
+    last: Option<CallView>,
+    saved: bool,
+}
+
+impl Running {
+    pub(crate) fn starting(
+        meeting_id: [u8; 16],
+        organizer: Fingerprint,
+        title: String,
+        link: Zeroizing<String>,
+    ) -> Self {
+        Self {
+            meeting_id,
+            organizer,
+            title,
+            link,
+            muted_here: BTreeSet::new(),
+            call: None,
+            last: None,
+            saved: false,
+        }
+    }
+
+    /// The call runs: keep what it brings on a thread that may wait for the keychain.
+    pub(crate) fn started(
+        &mut self,
+        call: Call,
+        mut events: UnboundedReceiver<CallEvent>,
+        profile: &Arc<Profile>,
+        worker: &Worker,
+    ) {
+        let call = Arc::new(call);
+        self.call = Some(Arc::clone(&call));
+        let (profile, meeting_id, weak, worker) =
+            (Arc::clone(profile), self.meeting_id, Arc::downgrade(&call), worker.clone());
+        worker.clone().run("keeper", move || {
+            // Ends with the call: its sender of events goes with its thread.
+            while let Some(event) = events.blocking_recv() {
+                let Some(call) = weak.upgrade() else { break };
+                if let Err(err) = profile.keep(&meeting_id, &call, event) {
+                    tracing::warn!(%err, "could not keep something of this meeting");
+                }
+                keep_all(&profile, meeting_id, &call, &mut events);
+                worker.kept();
+            }
+            Done::Kept
+        });
+    }
+
+    pub(crate) fn call(&self) -> Option<&Call> {
+        self.call.as_deref()
+    }
+
+    pub(crate) fn view(&mut self) -> Option<CallView> {
+        if let Some(call) = &self.call {
+            self.last = Some(call.view());
+        }
+        self.last.clone()
+    }
+
+    /// A call that is over lets its devices go; its last view stays for the ended screen.
+    pub(crate) fn tidy(&mut self, profile: &Profile) -> bool {
+        let Some(view) = self.view().filter(|view| view.over) else { return false };
+        self.call = None;
+        if self.saved || view.meeting.journal.is_empty() {
+            return false;
+        }
+        self.saved = true;
+        self.save(profile, &view);
+        true
+    }
+
+    fn save(&self, profile: &Profile, view: &CallView) {
+        let entries = timeline(&view.meeting, wall_ms());
+        let head = JournalHead {
+            meeting_id: self.meeting_id,
+            title: self.title.clone(),
+            began_ms: view.meeting.journal.first().map_or(0, |r| r.made_ms),
+            ended_ms: view.meeting.erased_ms.unwrap_or_else(wall_ms),
+            entries: u32::try_from(entries.len()).unwrap_or(u32::MAX),
+        };
+        let kept = serde_json::to_vec(&entries)
+            .ok()
+            .map(|body| profile.vault.store().add_journal(&head, &body));
+        if !matches!(kept, Some(Ok(_))) {
+            tracing::warn!("the journal was not kept");
+        }
+    }
+}

@@ -1,0 +1,593 @@
+//! The desk's thread: one loop over requests, with a look around 20 times a second.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use standfast_client::call::Call;
+use standfast_client::clock::wall_ms;
+use standfast_client::entropy::OsEntropy;
+use standfast_client::profile::{Attendance, Profile};
+use standfast_client::transport::RelayAddr;
+use standfast_crypto::{Fingerprint, Link, LinkError};
+use standfast_ipc::{
+    AppView, Command, DeviceChoice, ErrorCode, Hint, JoinTarget, Levels, RelayView, Reply, Setting,
+    UiUpdate,
+};
+use standfast_meeting::{Admission, Command as Intent, Phase};
+use standfast_vault::{JournalId, Vault};
+
+use crate::call::Running;
+use crate::errors::{Outcome, refuse, store};
+use crate::host::Host;
+use crate::identity::Identity;
+use crate::meeting_view::{Source, view as meeting_view};
+use crate::prefs::Prefs;
+use crate::prints::{Prints, parse_hex, parse_id};
+use crate::sound::{self, Sound};
+use crate::standups::{Book, journal};
+use crate::work::{Done, Worker, profile_error, start_error};
+use crate::{DeskOptions, Request, Sink, levels};
+
+/// Levels and meters move this often.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Longest display name and title, bytes: what a join request holds.
+const NAME_MAX: usize = 64;
+const DISPLAY_NAME: &str = "display-name";
+const RELAY: &str = "relay";
+
+pub(crate) struct State {
+    options: DeskOptions,
+    vault: Vault,
+    worker: Worker,
+    profile: Option<Arc<Profile>>,
+    identity: Identity,
+    prefs: Prefs,
+    display_name: String,
+    relay: Option<String>,
+    opened_link: Option<Link>,
+    book: Book,
+    prints: Prints,
+    sound: Sound,
+    host: Host,
+    running: Option<Running>,
+    sinks: Vec<Sink>,
+    shown: Option<AppView>,
+    revision: u64,
+    looked: Instant,
+}
+
+impl State {
+    pub(crate) fn new(options: DeskOptions, vault: Vault, worker: Worker) -> Self {
+        let identity = Identity::ask(&vault, &worker);
+        let prefs = Prefs::load(&vault);
+        let relay = options.relay.clone();
+        let opened_link = options.link.as_deref().and_then(|link| Link::parse(link).ok());
+        Self {
+            options,
+            vault,
+            worker,
+            profile: None,
+            identity,
+            prefs,
+            display_name: String::new(),
+            relay,
+            opened_link,
+            book: Book::default(),
+            prints: Prints::default(),
+            sound: Sound::new(),
+            host: Host::Off,
+            running: None,
+            sinks: Vec::new(),
+            shown: None,
+            revision: 0,
+            looked: Instant::now(),
+        }
+    }
+
+    pub(crate) fn run(mut self, requests: &Receiver<Request>) {
+        loop {
+            match requests.recv_timeout(LOOK_EVERY.saturating_sub(self.looked.elapsed())) {
+                Ok(Request::Command(command, answer)) => {
+                    let outcome = self.command(*command);
+                    // Shown before it is answered: whoever waits for the answer sees what it did.
+                    self.show();
+                    let _ = answer.send(outcome);
+                }
+                Ok(Request::Subscribe(sink)) => self.subscribe(sink),
+                Ok(Request::Done(done)) => {
+                    self.done(done);
+                    self.show();
+                }
+                Ok(Request::Close(closed)) => {
+                    self.close();
+                    let _ = closed.send(());
+                    return;
+                }
+                Err(RecvTimeoutError::Timeout) => self.look(),
+                Err(RecvTimeoutError::Disconnected) => return self.close(),
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        self.running = None; // leaves
+        std::mem::replace(&mut self.host, Host::Off).stop();
+    }
+
+    fn look(&mut self) {
+        self.looked = Instant::now();
+        self.sound.tick();
+        self.prints.work(&self.worker);
+        if let (Some(running), Some(profile)) = (&mut self.running, &self.profile)
+            && running.tidy(profile)
+        {
+            self.reread();
+        }
+        self.show();
+        self.send_levels();
+    }
+
+    fn subscribe(&mut self, sink: Sink) {
+        let view = self.shown.clone().unwrap_or_else(|| self.view());
+        if sink(UiUpdate::Snapshot { view: Box::new(view) }) {
+            self.sinks.push(sink);
+        }
+    }
+
+    /// Sends the view if it is another than the one shown.
+    fn show(&mut self) {
+        let mut view = self.view();
+        view.revision = self.revision;
+        if self.shown.as_ref() != Some(&view) {
+            self.revision += 1;
+            view.revision = self.revision;
+            self.shown = Some(view.clone());
+            self.sinks.retain(|sink| sink(UiUpdate::Snapshot { view: Box::new(view.clone()) }));
+        }
+    }
+
+    fn send_levels(&mut self) {
+        let voice = self.running.as_ref().and_then(Running::call).and_then(Call::voice);
+        let levels = match (voice, self.sound.test_rms()) {
+            (Some(voice), _) => levels::of_voice(&voice),
+            (None, Some(rms)) => {
+                Levels { microphone: Some(levels::shown(rms)), members: Vec::new() }
+            }
+            (None, None) => return,
+        };
+        self.sinks.retain(|sink| sink(UiUpdate::Levels { levels: levels.clone() }));
+    }
+
+    fn view(&mut self) -> AppView {
+        let call_view = self.running.as_mut().and_then(Running::view);
+        let voice = self.running.as_ref().and_then(Running::call).and_then(Call::voice);
+        let (now_levels, devices) =
+            (voice.as_ref().map(|v| v.levels()), voice.as_ref().map(|v| v.devices()));
+        let me = self.profile.as_ref().map(|p| p.identity.fingerprint());
+        let present: Vec<Fingerprint> =
+            call_view.iter().flat_map(|v| v.meeting.members.iter().map(|m| m.fp)).collect();
+        let hints = hints(call_view.as_ref(), now_levels.as_ref());
+        let devices_view = self.sound.view(&self.prefs, devices.as_ref());
+        let meeting = match (&self.running, &call_view) {
+            (Some(running), Some(call)) => {
+                let source = Source {
+                    running,
+                    call,
+                    levels: now_levels,
+                    devices,
+                    book: &self.book,
+                    now_ms: wall_ms(),
+                };
+                Some(meeting_view(&source, &mut self.prints))
+            }
+            _ => None,
+        };
+        AppView {
+            revision: 0,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            profile: self.options.profile.as_str().to_owned(),
+            display_name: self.display_name.clone(),
+            first_run_done: self.prefs.first_run_done,
+            identity: self.identity.view(&self.vault, &mut self.prints),
+            devices: devices_view,
+            microphone_test: self.sound.test_view(),
+            settings: self.prefs.view(),
+            standups: me.map(|me| self.book.standups(me, &present)).unwrap_or_default(),
+            contacts: self.book.contacts(&mut self.prints),
+            recent: self.book.recent(),
+            relay: RelayView { address: self.relay.clone() },
+            host_here: self.host.view(),
+            opened_link: self
+                .opened_link
+                .as_ref()
+                .map(|link| self.book.preview(link, &mut self.prints)),
+            hints,
+            meeting,
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Identity(Ok(opened)) => self.identity_ready(Profile::new(*opened)),
+            Done::Identity(Err(trouble)) => {
+                self.identity = Identity::Trouble { trouble, at_ms: wall_ms() }
+            }
+            Done::Print(fp, shown) => {
+                self.prints.made(fp, shown);
+                self.prints.work(&self.worker);
+            }
+            Done::Call(started) => self.call_started(*started),
+            Done::Kept => self.reread(),
+            Done::ToneOver => self.sound.tone_over(),
+        }
+    }
+
+    fn identity_ready(&mut self, profile: Profile) {
+        let db = profile.vault.store();
+        self.display_name = db.private_setting(DISPLAY_NAME).ok().flatten().unwrap_or_default();
+        let stored: Option<String> = db.private_setting(RELAY).ok().flatten();
+        self.relay = self.options.relay.clone().or(stored);
+        self.identity = Identity::Ready { fp: profile.identity.fingerprint() };
+        self.profile = Some(Arc::new(profile));
+        self.reread();
+    }
+
+    /// Reads anew what the vault holds, and tells a running call whom we know.
+    fn reread(&mut self) {
+        let Some(profile) = &self.profile else { return };
+        match Book::read(profile) {
+            Ok(book) => self.book = book,
+            Err(err) => tracing::warn!(%err, "contacts and standups could not be read"),
+        }
+        if let Some(call) = self.running.as_ref().and_then(Running::call) {
+            call.set_known(self.book.known.clone());
+        }
+    }
+
+    fn profile(&self) -> Outcome<Arc<Profile>> {
+        self.profile.clone().ok_or_else(|| ErrorCode::IdentityNotReady.into())
+    }
+
+    fn call(&self) -> Outcome<&Call> {
+        self.running.as_ref().and_then(Running::call).ok_or_else(|| ErrorCode::NotInMeeting.into())
+    }
+
+    fn command(&mut self, command: Command) -> Outcome<Reply> {
+        match command {
+            Command::CreateStandup { title, relay } => return self.create_standup(&title, relay),
+            Command::ReadLink { link } => return self.read_link(&link),
+            Command::ReadJournal { meeting } => return self.read_journal(&meeting),
+            Command::SetName { name } => self.set_name(&name)?,
+            Command::FinishFirstRun => self.change_prefs(|prefs| prefs.first_run_done = true)?,
+            Command::KeychainRetry => self.identity = Identity::ask(&self.vault, &self.worker),
+            Command::KeychainStop => self.identity.stop(),
+            Command::PassphraseUnlock { passphrase } => {
+                self.identity =
+                    Identity::passphrase(&self.vault, &self.worker, passphrase.expose(), false)?;
+            }
+            Command::PassphraseChoose { passphrase } => {
+                self.identity =
+                    Identity::passphrase(&self.vault, &self.worker, passphrase.expose(), true)?;
+            }
+            Command::StartAsNewPerson => self.start_as_new_person()?,
+            Command::ChooseInput { device } => self.choose_input(device)?,
+            Command::ChooseOutput { device } => self.choose_output(device)?,
+            Command::TestMicrophone { on } => self.sound.test(&self.prefs, on)?,
+            Command::TestSpeaker => {
+                self.sound.tone(&self.prefs, self.vault.directory(), &self.worker)?
+            }
+            Command::ForgetStandup { id } => self.forget_standup(&id)?,
+            Command::ForgetOpenedLink => self.opened_link = None,
+            Command::Join { target, muted } => self.join(target, muted)?,
+            Command::Verify { fingerprint } => self.verify(&fingerprint, true)?,
+            Command::Withdraw { fingerprint } => self.verify(&fingerprint, false)?,
+            Command::SetVolume { idx, percent } => self.set_volume(idx, percent)?,
+            Command::SetMutedHere { idx, muted } => self.set_muted_here(idx, muted)?,
+            Command::HostHere { on } => self.host_here(on)?,
+            Command::Set { setting } => self.set(&setting)?,
+            Command::DismissMeeting => self.dismiss(),
+            // The shell does these two before they come here.
+            Command::CopyText { .. } | Command::Quit => {}
+            Command::SplitRead => {}
+            other => self.intent(&other)?,
+        }
+        Ok(Reply::Done)
+    }
+
+    /// What the engine decides.
+    fn intent(&mut self, command: &Command) -> Outcome<()> {
+        let request = |id: &str| parse_hex(id).ok_or(ErrorCode::BadRequest);
+        let intent = match command {
+            Command::Admit { request: id } => Intent::Admit(request(id)?),
+            Command::KeepOut { request: id } => Intent::KeepOut(request(id)?),
+            Command::SetMuted { muted } => Intent::SetMuted(*muted),
+            Command::Leave => Intent::Leave,
+            Command::EndForAll => Intent::End,
+            Command::RotateNow => Intent::RotateNow,
+            _ => return refuse(ErrorCode::BadRequest),
+        };
+        let call = self.call()?;
+        let needs_generator = matches!(
+            intent,
+            Intent::Admit(_) | Intent::KeepOut(_) | Intent::End | Intent::RotateNow
+        );
+        if needs_generator && !call.view().meeting.generator {
+            return refuse(ErrorCode::NotAllowed);
+        }
+        call.command(intent);
+        Ok(())
+    }
+
+    fn set_name(&mut self, name: &str) -> Outcome<()> {
+        let name = tidy_text(name).ok_or(ErrorCode::NameInvalid)?;
+        self.profile()?.vault.store().set_private_setting(DISPLAY_NAME, &name).map_err(store)?;
+        self.display_name = name;
+        Ok(())
+    }
+
+    fn change_prefs(&mut self, change: impl FnOnce(&mut Prefs)) -> Outcome<()> {
+        let mut prefs = self.prefs.clone();
+        change(&mut prefs);
+        prefs.save(&self.vault)?;
+        self.prefs = prefs;
+        Ok(())
+    }
+
+    fn set(&mut self, setting: &Setting) -> Outcome<()> {
+        if let Setting::Relay { address } = setting {
+            let address = address.trim();
+            let relay = (!address.is_empty()).then(|| address.to_owned());
+            if relay.as_deref().is_some_and(|r| RelayAddr::parse(r, None).is_err()) {
+                return refuse(ErrorCode::AddressInvalid);
+            }
+            self.profile()?.vault.store().set_private_setting(RELAY, &relay).map_err(store)?;
+            self.relay = relay;
+        }
+        self.change_prefs(|prefs| prefs.apply(setting))
+    }
+
+    fn start_as_new_person(&mut self) -> Outcome<()> {
+        self.profile = None;
+        let renewed = self.vault.clone().start_as_new_person(wall_ms());
+        self.vault = renewed.map_err(|_| ErrorCode::StoreUnavailable)?;
+        self.prefs = Prefs::load(&self.vault);
+        self.identity = Identity::ask(&self.vault, &self.worker);
+        Ok(())
+    }
+
+    fn choose_input(&mut self, device: DeviceChoice) -> Outcome<()> {
+        self.change_prefs(|prefs| prefs.input = device)?;
+        if self.sound.testing() {
+            self.sound.test(&self.prefs, true)?;
+        }
+        if let Some(voice) = self.running.as_ref().and_then(Running::call).and_then(Call::voice) {
+            voice.set_input(&sound::input(&self.prefs)).map_err(|_| ErrorCode::NoDevice)?;
+        }
+        Ok(())
+    }
+
+    fn choose_output(&mut self, device: DeviceChoice) -> Outcome<()> {
+        self.change_prefs(|prefs| prefs.output = device)?;
+        if let Some(voice) = self.running.as_ref().and_then(Running::call).and_then(Call::voice) {
+            voice.set_output(&sound::output(&self.prefs)).map_err(|_| ErrorCode::NoDevice)?;
+        }
+        Ok(())
+    }
+
+    /// A new standup on the given relay, the one of the settings, or the one in this application.
+    fn create_standup(&mut self, title: &str, relay: Option<String>) -> Outcome<Reply> {
+        let profile = self.profile()?;
+        let title = tidy_text(title).ok_or(ErrorCode::TitleInvalid)?;
+        let chosen = relay.or_else(|| self.relay.clone()).filter(|r| !r.trim().is_empty());
+        let (relay, cert) = match chosen {
+            Some(relay) => (relay.trim().to_owned(), None),
+            None => self
+                .host
+                .place()
+                .map(|(address, pin)| (address, Some(pin)))
+                .ok_or(ErrorCode::RelayMissing)?,
+        };
+        RelayAddr::parse(&relay, cert).map_err(|_| ErrorCode::AddressInvalid)?;
+        let link = Link::create(&relay, profile.identity.fingerprint(), cert, &mut OsEntropy);
+        profile.remember(&link, &title).map_err(|err| profile_error(&err))?;
+        self.reread();
+        Ok(Reply::Standup { id: standfast_client::profile::hex(&link.meeting_id) })
+    }
+
+    fn forget_standup(&mut self, id: &str) -> Outcome<()> {
+        let id = parse_hex(id).ok_or(ErrorCode::BadRequest)?;
+        if self.running.as_ref().is_some_and(|r| r.meeting_id == id) {
+            return refuse(ErrorCode::AlreadyInMeeting);
+        }
+        self.profile()?.vault.store().delete_meeting(&id).map_err(store)?;
+        self.reread();
+        Ok(())
+    }
+
+    fn read_link(&mut self, text: &str) -> Outcome<Reply> {
+        let link = Link::parse(text).map_err(|err| link_error(text, err))?;
+        Ok(Reply::Link { preview: self.book.preview(&link, &mut self.prints) })
+    }
+
+    fn read_journal(&self, id: &str) -> Outcome<Reply> {
+        let id: i64 = id.parse().map_err(|_| ErrorCode::BadRequest)?;
+        Ok(Reply::Journal { entries: journal(&*self.profile()?, JournalId(id)) })
+    }
+
+    /// Starts a call on a thread that may wait for the keychain.
+    fn join(&mut self, target: JoinTarget, muted: bool) -> Outcome<()> {
+        let profile = self.profile()?;
+        if self.running.as_ref().is_some_and(|r| r.call().is_some_and(|c| !c.over())) {
+            return refuse(ErrorCode::AlreadyInMeeting);
+        }
+        if self.display_name.is_empty() {
+            return refuse(ErrorCode::NameInvalid);
+        }
+        let link = self.target(&profile, target)?;
+        self.opened_link = None;
+        self.sound.test(&self.prefs, false)?;
+        let title = self.book.title_of(&link.meeting_id);
+        self.running =
+            Some(Running::starting(link.meeting_id, link.organizer, title, link.to_text()));
+        let attendance = Attendance {
+            name: self.display_name.clone(),
+            muted,
+            voice: sound::voice(&self.prefs),
+            token: None,
+            admission: Admission::Lobby,
+        };
+        self.worker.run("join", move || {
+            let config = profile.call_config(&link, attendance).map_err(|err| profile_error(&err));
+            let started =
+                config.and_then(|config| Call::start(config).map_err(|err| start_error(&err)));
+            Done::Call(Box::new(started))
+        });
+        Ok(())
+    }
+
+    fn target(&mut self, profile: &Profile, target: JoinTarget) -> Outcome<Link> {
+        match target {
+            JoinTarget::Standup { id } => {
+                let id = parse_hex(&id).ok_or(ErrorCode::BadRequest)?;
+                profile
+                    .link(&id)
+                    .map_err(|err| profile_error(&err))?
+                    .ok_or_else(|| ErrorCode::Gone.into())
+            }
+            JoinTarget::Link { link: text } => {
+                let link = Link::parse(&text).map_err(|err| link_error(&text, err))?;
+                let title = self.book.name_of(link.organizer).unwrap_or_default();
+                profile.remember(&link, &title).map_err(|err| profile_error(&err))?;
+                self.reread();
+                Ok(link)
+            }
+        }
+    }
+
+    fn call_started(&mut self, started: crate::work::Started) {
+        match (started, &mut self.running, &self.profile) {
+            (Ok((call, events)), Some(running), Some(profile)) => {
+                running.started(call, events, profile, &self.worker)
+            }
+            // Left while it was starting: the call leaves by being dropped.
+            (Ok(_), ..) => {}
+            (Err(code), ..) => {
+                tracing::warn!(?code, "no call");
+                self.running = None;
+            }
+        }
+    }
+
+    fn dismiss(&mut self) {
+        if self.running.as_ref().is_some_and(|r| r.call().is_none_or(Call::over)) {
+            self.running = None;
+        }
+    }
+
+    /// Remembers that the user compared a key, or takes it back. The handle is the one that was
+    /// shown when it was compared.
+    fn verify(&mut self, id: &str, verified: bool) -> Outcome<()> {
+        let fp = parse_id(id).ok_or(ErrorCode::BadRequest)?;
+        let profile = self.profile()?;
+        let db = profile.vault.store();
+        if db.contact_by_fingerprint(&fp.0).map_err(store)?.is_none() {
+            let name = self.name_in_meeting(fp).ok_or(ErrorCode::Gone)?;
+            db.add_contact(&name, &standfast_vault::Device::first_seen(fp.0, wall_ms()))
+                .map_err(store)?;
+        }
+        let changed =
+            if verified { db.verify(&fp.0, wall_ms()) } else { db.withdraw_verification(&fp.0) };
+        changed.map_err(store)?;
+        self.reread();
+        Ok(())
+    }
+
+    fn name_in_meeting(&mut self, fp: Fingerprint) -> Option<String> {
+        let view = self.running.as_mut()?.view()?;
+        let member = view.meeting.members.iter().find(|m| m.fp == fp).map(|m| m.name.clone());
+        member.or_else(|| view.meeting.lobby.iter().find(|k| k.fp == fp).map(|k| k.name.clone()))
+    }
+
+    fn set_volume(&mut self, idx: u16, percent: u16) -> Outcome<()> {
+        let percent = percent.min(standfast_vault::VOLUME_MAX_PERCENT);
+        let fp = self
+            .call()?
+            .view()
+            .meeting
+            .members
+            .iter()
+            .find(|m| m.idx == idx)
+            .map(|m| m.fp)
+            .ok_or(ErrorCode::Gone)?;
+        self.profile()?.vault.store().set_volume(&fp.0, percent).map_err(store)?;
+        self.reread();
+        self.play_as_wanted(idx)
+    }
+
+    fn set_muted_here(&mut self, idx: u16, muted: bool) -> Outcome<()> {
+        let running = self.running.as_mut().ok_or(ErrorCode::NotInMeeting)?;
+        if muted {
+            running.muted_here.insert(idx);
+        } else {
+            running.muted_here.remove(&idx);
+        }
+        self.play_as_wanted(idx)
+    }
+
+    fn play_as_wanted(&mut self, idx: u16) -> Outcome<()> {
+        let call = self.call()?;
+        let fp = call
+            .view()
+            .meeting
+            .members
+            .iter()
+            .find(|m| m.idx == idx)
+            .map(|m| m.fp)
+            .ok_or(ErrorCode::Gone)?;
+        let muted = self.running.as_ref().is_some_and(|r| r.muted_here.contains(&idx));
+        let gain = if muted { 0.0 } else { f32::from(self.book.volume(fp)) / 100.0 };
+        if let Some(voice) = call.voice() {
+            voice.set_gain(idx.into(), gain);
+        }
+        Ok(())
+    }
+
+    fn host_here(&mut self, on: bool) -> Outcome<()> {
+        std::mem::replace(&mut self.host, Host::Off).stop();
+        if on {
+            self.host = Host::start(&*self.profile()?);
+            if let Host::Failed(code) = self.host {
+                return refuse(code);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn hints(
+    call: Option<&standfast_client::call::CallView>,
+    levels: Option<&standfast_client::voice::Levels>,
+) -> Vec<Hint> {
+    let (Some(call), Some(levels)) = (call, levels) else { return Vec::new() };
+    let muted = call.meeting.microphone == standfast_meeting::Microphone::Muted;
+    let talking = call.meeting.phase == Phase::Live && muted && levels.input_speaking;
+    if talking { vec![Hint::TalkingWhileMuted] } else { Vec::new() }
+}
+
+fn link_error(text: &str, err: LinkError) -> ErrorCode {
+    match err {
+        LinkError::Newer => ErrorCode::LinkNewer,
+        LinkError::Incomplete if text.trim().starts_with("standfast://") => {
+            ErrorCode::LinkIncomplete
+        }
+        LinkError::Incomplete => ErrorCode::LinkForeign,
+    }
+}
+
+/// A name or title as typed: without outer spaces, printable, at most [`NAME_MAX`] bytes.
+fn tidy_text(text: &str) -> Option<String> {
+    let text = text.trim();
+    let fine = !text.is_empty() && text.len() <= NAME_MAX && !text.chars().any(char::is_control);
+    fine.then(|| text.to_owned())
+}

@@ -1,0 +1,73 @@
+//! Settings: what is public lies in clear and works at once, what names a person is sealed.
+
+use serde::{Deserialize, Serialize};
+use standfast_client::voice::ProcessingConfig;
+use standfast_ipc::{DeviceChoice, Setting, Settings, Theme};
+use standfast_vault::Vault;
+
+use crate::errors::{Outcome, store};
+
+/// What is kept in clear.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Prefs {
+    pub(crate) theme: Theme,
+    pub(crate) echo: bool,
+    pub(crate) noise: bool,
+    pub(crate) gain: bool,
+    pub(crate) input: DeviceChoice,
+    pub(crate) output: DeviceChoice,
+    pub(crate) first_run_done: bool,
+}
+
+impl Default for Prefs {
+    fn default() -> Self {
+        let processing = ProcessingConfig::default();
+        Self {
+            theme: Theme::System,
+            echo: processing.echo,
+            noise: processing.noise,
+            gain: processing.gain,
+            input: DeviceChoice::FollowSystem,
+            output: DeviceChoice::FollowSystem,
+            first_run_done: false,
+        }
+    }
+}
+
+const NAME: &str = "prefs";
+
+impl Prefs {
+    pub(crate) fn load(vault: &Vault) -> Self {
+        vault.settings().get(NAME).ok().flatten().unwrap_or_default()
+    }
+
+    pub(crate) fn save(&self, vault: &Vault) -> Outcome<()> {
+        vault.settings().set(NAME, self).map_err(store)
+    }
+
+    pub(crate) fn processing(&self) -> ProcessingConfig {
+        ProcessingConfig { high_pass: true, echo: self.echo, noise: self.noise, gain: self.gain }
+    }
+
+    pub(crate) fn view(&self) -> Settings {
+        Settings {
+            theme: self.theme,
+            echo_cancellation: self.echo,
+            noise_reduction: self.noise,
+            even_volume: self.gain,
+            cover_traffic: false,
+        }
+    }
+
+    /// Applies what is kept in clear; the relay is kept elsewhere.
+    pub(crate) fn apply(&mut self, setting: &Setting) {
+        match setting {
+            Setting::Theme { theme } => self.theme = *theme,
+            Setting::EchoCancellation { on } => self.echo = *on,
+            Setting::NoiseReduction { on } => self.noise = *on,
+            Setting::EvenVolume { on } => self.gain = *on,
+            Setting::CoverTraffic { .. } | Setting::Relay { .. } => {}
+        }
+    }
+}
