@@ -96,7 +96,7 @@ impl State {
                 }
                 Ok(Request::Subscribe(sink)) => self.subscribe(sink),
                 Ok(Request::Done(done)) => {
-                    self.done(done);
+                    self.done(*done);
                     self.show();
                 }
                 Ok(Request::Close(closed)) => {

@@ -32,6 +32,8 @@ pub type Sink = Box<dyn Fn(UiUpdate) -> bool + Send>;
 pub struct DeskOptions {
     /// Whose.
     pub profile: ProfileName,
+    /// Where profiles lie; `None` is the system's place or `STANDFAST_DATA_DIR`.
+    pub data_dir: Option<std::path::PathBuf>,
     /// The relay for new standups, unless the settings name one.
     pub relay: Option<String>,
     /// A link that the system handed over. It is shown, never joined by itself.
@@ -44,7 +46,7 @@ pub struct DeskOptions {
 pub(crate) enum Request {
     Command(Box<Command>, Sender<Result<Reply, UiError>>),
     Subscribe(Sink),
-    Done(work::Done),
+    Done(Box<work::Done>),
     Close(Sender<()>),
 }
 
@@ -62,6 +64,7 @@ impl Desk {
     pub fn open(options: DeskOptions) -> Result<Self, VaultError> {
         let mut vault_options = VaultOptions::for_profile(options.profile.clone());
         vault_options.keychain = options.keychain.clone();
+        vault_options.data_dir = options.data_dir.clone();
         let vault = Vault::open(vault_options)?;
         let (requests, received): (_, Receiver<Request>) = channel();
         let worker = work::Worker::new(requests.clone());

@@ -44,7 +44,7 @@ impl Worker {
     pub(crate) fn run(&self, name: &str, work: impl FnOnce() -> Done + Send + 'static) {
         let requests = self.requests.clone();
         let spawned = std::thread::Builder::new().name(name.into()).spawn(move || {
-            let _ = requests.send(Request::Done(work()));
+            let _ = requests.send(Request::Done(Box::new(work())));
         });
         if let Err(err) = spawned {
             tracing::error!(%err, name, "no thread");
@@ -85,6 +85,6 @@ pub(crate) fn keep_all(
 impl Worker {
     /// Tells that contacts or standups may have changed.
     pub(crate) fn kept(&self) {
-        let _ = self.requests.send(Request::Done(Done::Kept));
+        let _ = self.requests.send(Request::Done(Box::new(Done::Kept)));
     }
 }

@@ -1,0 +1,187 @@
+//! Two desks on one machine, one real relay between them, and a keychain in memory.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use standfast_desk::{Desk, DeskOptions};
+use standfast_ipc::{
+    AppView, Command, IdentityView, JoinTarget, MeetingPhase, MeetingView, Reply, Trust, UiUpdate,
+};
+use standfast_vault::{KeychainSource, ProfileName};
+
+/// Longest wait for anything. Fingerprints take a tenth of a second each, in debug builds more.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+type Store = Arc<keyring_core::api::CredentialStore>;
+
+struct Seat {
+    desk: Desk,
+    view: Arc<Mutex<Option<AppView>>>,
+}
+
+impl Seat {
+    fn open(dir: &std::path::Path, store: &Store, profile: &str, relay: &str) -> Self {
+        let desk = Desk::open(DeskOptions {
+            profile: ProfileName::new(profile).unwrap(),
+            data_dir: Some(dir.to_owned()),
+            relay: Some(relay.to_owned()),
+            link: None,
+            keychain: KeychainSource::Given(Arc::clone(store)),
+        });
+        let (desk, view) = (desk.unwrap(), Arc::new(Mutex::new(None)));
+        let seen = Arc::clone(&view);
+        desk.subscribe(Box::new(move |update| {
+            if let UiUpdate::Snapshot { view } = update {
+                *seen.lock().unwrap() = Some(*view);
+            }
+            true
+        }));
+        Self { desk, view }
+    }
+
+    fn see(&self) -> AppView {
+        self.until("a view", |_| true)
+    }
+
+    /// Waits until the view is as wanted.
+    fn until(&self, what: &str, wanted: impl Fn(&AppView) -> bool) -> AppView {
+        let start = Instant::now();
+        loop {
+            if let Some(view) = self.view.lock().unwrap().clone().filter(|v| wanted(v)) {
+                return view;
+            }
+            assert!(
+                start.elapsed() < PATIENCE,
+                "waited in vain for {what}: {:#?}",
+                self.view.lock().unwrap()
+            );
+            std::thread::yield_now();
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
+    fn meeting(&self, what: &str, wanted: impl Fn(&MeetingView) -> bool) -> MeetingView {
+        self.until(what, |v| v.meeting.as_ref().is_some_and(&wanted)).meeting.unwrap()
+    }
+
+    fn ask(&self, command: Command) -> Reply {
+        self.desk.dispatch(command).unwrap()
+    }
+
+    /// First run, as far as it is needed.
+    fn ready(&self, name: &str) {
+        self.until("an identity", |v| matches!(v.identity, IdentityView::Ready { .. }));
+        self.ask(Command::SetName { name: name.into() });
+        self.ask(Command::FinishFirstRun);
+    }
+}
+
+fn confirmed(members: u32) -> impl Fn(&MeetingView) -> bool {
+    move |m| {
+        let settled = m.pending.is_none() && m.phase == MeetingPhase::Live;
+        settled && m.epoch.as_ref().is_some_and(|e| e.confirmed == members && e.members == members)
+    }
+}
+
+#[test]
+fn a_standup_from_first_run_to_the_next_day() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _inside = runtime.enter();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let relay = standfast_relay::serve(listener, standfast_relay::Config::default()).unwrap();
+    let address = relay.local_addr().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let store: Store = keyring_core::mock::Store::new().unwrap();
+
+    let ines = Seat::open(dir.path(), &store, "ines", &address);
+    let mina = Seat::open(dir.path(), &store, "mina", &address);
+    ines.ready("Ines");
+    mina.ready("Mina");
+    let Reply::Standup { id } =
+        ines.ask(Command::CreateStandup { title: "Harbour team".into(), relay: None })
+    else {
+        panic!("no standup")
+    };
+    let link = ines.see().standups[0].link.clone();
+
+    // Mina is unknown: she waits in the lobby, her fingerprint shown, until Ines lets her in.
+    ines.ask(Command::Join { target: JoinTarget::Standup { id: id.clone() }, muted: true });
+    ines.meeting("an open meeting", confirmed(1));
+    mina.ask(Command::Join { target: JoinTarget::Link { link }, muted: true });
+    mina.meeting("the lobby", |m| matches!(m.phase, MeetingPhase::Lobby { .. }));
+    let entry = ines
+        .meeting("a knock", |m| m.lobby.first().is_some_and(|e| !e.fingerprint.words.is_empty()))
+        .lobby[0]
+        .clone();
+    assert_eq!((entry.name.as_str(), entry.trust), ("Mina", Trust::NotVerified));
+    let IdentityView::Ready { own, .. } = mina.see().identity else { panic!("no identity") };
+    assert_eq!(entry.fingerprint.words, own.words, "the words at the door are Mina's");
+    ines.ask(Command::Admit { request: entry.id });
+
+    // One key, one code, on both.
+    let (a, b) = (ines.meeting("two", confirmed(2)), mina.meeting("two", confirmed(2)));
+    assert_eq!((a.epoch.unwrap().number, b.epoch.unwrap().number), (2, 2));
+    assert_eq!(a.code, b.code);
+    assert!(a.code.is_some());
+
+    // Verified once, remembered.
+    ines.ask(Command::Verify { fingerprint: own.id });
+    ines.meeting("a verified member", |m| {
+        m.members.iter().any(|m| m.name == "Mina" && m.trust == Trust::Verified)
+    });
+    ines.ask(Command::RotateNow);
+    mina.meeting("a new key", |m| m.epoch.as_ref().is_some_and(|e| e.number == 3));
+
+    // The end, for everyone; the journal stays.
+    ines.ask(Command::EndForAll);
+    for seat in [&ines, &mina] {
+        seat.meeting("the end", |m| {
+            matches!(m.phase, MeetingPhase::Ended { for_everyone: true, erased_at_ms: Some(_), .. })
+        });
+        seat.until("a journal", |v| {
+            v.recent.first().is_some_and(|r| r.epochs >= 2 && r.title == v.standups[0].title)
+        });
+        seat.ask(Command::DismissMeeting);
+    }
+
+    // The next day, both start again: Mina is known, and her key was wrapped in advance.
+    ines.desk.close();
+    mina.desk.close();
+    drop((ines, mina));
+    let ines = Seat::open(dir.path(), &store, "ines", &address);
+    let mina = Seat::open(dir.path(), &store, "mina", &address);
+    let known =
+        |v: &AppView| v.contacts.iter().any(|c| c.name == "Mina" && c.trust == Trust::Verified);
+    ines.until("Mina among the contacts, verified", known);
+    mina.until("the standup", |v| !v.standups.is_empty());
+    ines.ask(Command::Join { target: JoinTarget::Standup { id: id.clone() }, muted: true });
+    ines.meeting("the invited", |m| m.members.len() == 2);
+    mina.ask(Command::Join { target: JoinTarget::Standup { id }, muted: true });
+    let (a, b) = (ines.meeting("two", confirmed(2)), mina.meeting("two", confirmed(2)));
+    assert_eq!(
+        (a.epoch.unwrap().number, b.epoch.unwrap().number),
+        (1, 1),
+        "within the first epoch"
+    );
+    assert_eq!(a.code, b.code);
+    ines.desk.close();
+    mina.meeting("the end", |m| matches!(m.phase, MeetingPhase::Ended { .. }));
+    mina.desk.close();
+}
+
+#[test]
+fn a_profile_is_open_once() {
+    let (dir, store): (_, Store) =
+        (tempfile::tempdir().unwrap(), keyring_core::mock::Store::new().unwrap());
+    let first = Seat::open(dir.path(), &store, "leo", "127.0.0.1:1");
+    let again = Desk::open(DeskOptions {
+        profile: ProfileName::new("leo").unwrap(),
+        data_dir: Some(dir.path().to_owned()),
+        relay: None,
+        link: None,
+        keychain: KeychainSource::Given(Arc::clone(&store)),
+    });
+    assert!(matches!(again, Err(standfast_vault::VaultError::InUse { .. })));
+    first.desk.close();
+}
