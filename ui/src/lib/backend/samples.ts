@@ -131,7 +131,7 @@ const SCENARIOS: Record<string, Partial<AppView>> = {
   meeting: {},
   settled: { meeting: SETTLED },
   alone: inMeeting({
-    members: [ME], awaited: ["Mina", "Jonas", "Sana"], epoch: { number: 1, madeAtMs: ago(12), confirmed: 1, members: 1 }, startedAtMs: ago(12),
+    members: [{ ...ME, muted: false }], awaited: ["Mina", "Jonas", "Sana"], epoch: { number: 1, madeAtMs: ago(12), confirmed: 1, members: 1 }, startedAtMs: ago(12),
     timeline: [entry(1, { kind: "started" }, 12, 1, 1, { phase: "in_use", erasedAtMs: null })], microphone: { kind: "open" },
   }),
   "meeting-lobby": { meeting: { ...SETTLED, lobby: [NOOR] } },

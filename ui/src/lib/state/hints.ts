@@ -46,11 +46,16 @@ const greeted = new Set<string>();
 
 /** A new request is a toast, never a dialog. */
 export function showLobby(entries: { id: string; name: string }[]): void {
+  const looking = app.screen.kind === "lobby";
   const here = new Set(entries.map((entry) => entry.id));
-  for (const old of greeted) if (!here.has(old)) greeted.delete(old);
+  for (const old of greeted) {
+    if (looking || !here.has(old)) toasts.settle(old);
+    if (!here.has(old)) greeted.delete(old);
+  }
   for (const entry of entries.filter((e) => !greeted.has(e.id))) {
     greeted.add(entry.id);
-    if (app.screen.kind === "lobby") continue;
-    toasts.show({ text: w.lobby.cameIn(entry.name), icon: "user", action: { label: w.meeting.look, run: () => app.go({ kind: "lobby" }) } });
+    if (looking) continue;
+    const action = { label: w.meeting.look, run: () => app.go({ kind: "lobby" }) };
+    toasts.show({ text: w.lobby.cameIn(entry.name), icon: "user", about: entry.id, action });
   }
 }

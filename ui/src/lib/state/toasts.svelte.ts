@@ -6,6 +6,8 @@ export interface Toast {
   /** The accent on the icon: used for "Verified" and nothing else. */
   good?: boolean;
   action?: { label: string; run: () => void };
+  /** What it is about, so that it can be taken away when that is settled. */
+  about?: string;
 }
 
 const STAYS_MS = 6000;
@@ -31,6 +33,10 @@ class Toasts {
   release(id: number): void {
     this.hold(id);
     this.timers.set(id, setTimeout(() => this.drop(id), STAYS_MS));
+  }
+
+  settle(about: string): void {
+    for (const toast of this.list.filter((t) => t.about === about)) this.drop(toast.id);
   }
 
   drop(id: number): void {

@@ -418,7 +418,7 @@ export const en = {
     percent: (n: number) => `${n} %`,
     muteHere: "Mute for me",
     unmuteHere: "Unmute for me",
-    compare: (name: string) => `Compare with ${name}`,
+    compare: "Compare",
     withdraw: "Withdraw verification",
     words: (name: string) => `${name}’s 12 words`,
     keyChanged: (name: string) => `This is not the key pinned for ${name}.`,
