@@ -143,7 +143,10 @@ async fn a_token_is_asked_for() {
     let (_relay, address) =
         relay(Config { token: Some("open sesame".into()), ..Config::default() }).await;
     let key = Key::new(1);
-    let without = connect(&address, visitor(&key, None)).await.map(drop);
+    fn any_thread<T: Send>(future: T) -> T {
+        future
+    }
+    let without = any_thread(connect(&address, visitor(&key, None))).await.map(drop);
     assert_eq!(without, Err(ConnectError::Token));
     let wrong = connect(&address, visitor(&key, Some("open barley"))).await.map(drop);
     assert_eq!(wrong, Err(ConnectError::Token));

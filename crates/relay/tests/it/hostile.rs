@@ -33,15 +33,19 @@ async fn too_long_before_the_login() {
 }
 
 #[tokio::test]
-async fn a_header_that_claims_16_mib_is_enough() {
+async fn a_header_that_claims_too_much_is_enough() {
     let relay = start(Config::default()).await;
-    let mut client = Client::dial(relay.local_addr()).await;
-    client.challenge().await;
-    let mut header = vec![0x82, 0xff];
-    header.extend((16_u64 << 20).to_be_bytes());
-    header.extend([0; 4]);
-    client.socket.get_mut().write_all(&header).await.unwrap();
-    assert_eq!(client.closed().await, Some(1009));
+    let anonymous = Client::dial(relay.local_addr()).await;
+    let member = Client::join(relay.local_addr(), 1).await;
+    for (mut client, claim) in
+        [(anonymous, MAX_BEFORE_LOGIN as u64 + 1), (member, MAX_CONTROL as u64 + 1)]
+    {
+        let mut header = vec![0x82, 0xff];
+        header.extend(claim.to_be_bytes());
+        header.extend([0; 4]);
+        client.socket.get_mut().write_all(&header).await.unwrap();
+        assert_eq!(client.closed().await, Some(1009), "{claim}");
+    }
 }
 
 #[tokio::test]
