@@ -113,7 +113,8 @@ pub(super) async fn run<S>(
 {
     let mut stopping = shared.stopping.subscribe();
     let (mut socket, login) = tokio::select! {
-        entered = enter(stream, shared, &deadlines) => match entered {
+        // On the heap, as the farewell is: a connection is to be small while it lives.
+        entered = Box::pin(enter(stream, shared, &deadlines)) => match entered {
             Some(entered) => entered,
             None => return,
         },
@@ -121,14 +122,15 @@ pub(super) async fn run<S>(
     };
     let admitted = match login {
         Ok(admitted) => admitted,
-        Err(end) => return farewell(socket, end, shared.accept.farewell).await,
+        Err(end) => return Box::pin(farewell(socket, end, shared.accept.farewell)).await,
     };
     let notify = Arc::new(Notify::new());
     let id = match shared.admit(admitted, &notify) {
         Ok(id) => id,
         Err(code) => {
-            let end = refuse(&mut socket, code, shared.accept.farewell).await;
-            return farewell(socket, end, shared.accept.farewell).await;
+            let refuse = refuse(&mut socket, code, shared.accept.farewell);
+            let end = Box::pin(refuse).await;
+            return Box::pin(farewell(socket, end, shared.accept.farewell)).await;
         }
     };
     logged_in();
@@ -147,7 +149,7 @@ pub(super) async fn run<S>(
     shared.gone(id);
     tracing::debug!(connection = ?id, ?end, "ended");
     if let Ok(socket) = sink.reunite(stream) {
-        farewell(socket, end, shared.accept.farewell).await;
+        Box::pin(farewell(socket, end, shared.accept.farewell)).await;
     }
 }
 
@@ -262,7 +264,7 @@ async fn read<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut batch = Vec::with_capacity(READ_BATCH);
+    let mut batch = Vec::new();
     loop {
         let Some(first) = stream.next().await else { return End::Gone };
         batch.push(first);

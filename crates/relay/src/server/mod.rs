@@ -253,8 +253,8 @@ async fn greet(
         None => connection::run(stream, shared, deadlines, logged_in).await,
         Some(tls) => {
             let handshake = timeout_at(accepted + shared.accept.tls_within, tls.accept(stream));
-            if let Ok(Ok(stream)) = handshake.await {
-                connection::run(stream, shared, deadlines, logged_in).await;
+            if let Ok(Ok(stream)) = Box::pin(handshake).await {
+                Box::pin(connection::run(stream, shared, deadlines, logged_in)).await;
             }
         }
     }
