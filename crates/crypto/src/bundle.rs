@@ -8,7 +8,7 @@ use ml_kem::{B32, Decapsulate, KeyExport, Seed};
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroize;
 
-use crate::identity::agree;
+use crate::identity::{agree, check_agreement_key};
 use crate::{Entropy, Refused, Secret};
 
 /// Bytes of an ML-KEM-768 encapsulation key.
@@ -18,15 +18,46 @@ pub const KEM_CIPHERTEXT: usize = 1088;
 /// Bytes of a private bundle at rest: id, X25519 key, ML-KEM seed.
 pub const PRIVATE_BUNDLE: usize = 16 + 32 + 64;
 
-/// The public half, as it travels.
+/// The public half, its keys checked: a contact with it cannot fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicBundle {
+    bundle_id: [u8; 16],
+    ek: [u8; 32],
+    pk: Box<[u8; KEM_PUBLIC]>,
+}
+
+impl PublicBundle {
+    /// Checks keys that arrived, before anything depends on them: a generator that meets an
+    /// unusable key only while it wraps has announced an epoch that it cannot hand out.
+    ///
+    /// # Errors
+    /// [`Refused`] for an X25519 key of small order or an encapsulation key that is not reduced
+    /// (FIPS 203 §7.2).
+    pub fn check(
+        bundle_id: [u8; 16],
+        ek: [u8; 32],
+        pk: Box<[u8; KEM_PUBLIC]>,
+    ) -> Result<Self, Refused> {
+        check_agreement_key(&ek)?;
+        EncapsulationKey::new(&(*pk).into()).map_err(|_| Refused)?;
+        Ok(Self { bundle_id, ek, pk })
+    }
+
     /// Names the bundle in a wrap.
-    pub bundle_id: [u8; 16],
+    #[must_use]
+    pub fn bundle_id(&self) -> [u8; 16] {
+        self.bundle_id
+    }
     /// X25519.
-    pub ek: [u8; 32],
+    #[must_use]
+    pub fn ek(&self) -> &[u8; 32] {
+        &self.ek
+    }
     /// ML-KEM-768.
-    pub pk: Box<[u8; KEM_PUBLIC]>,
+    #[must_use]
+    pub fn pk(&self) -> &[u8; KEM_PUBLIC] {
+        &self.pk
+    }
 }
 
 /// The private half. Opening one contact consumes it.
@@ -122,4 +153,26 @@ pub(crate) fn encapsulate(
     let secret = Secret::from_fn(|out| out.copy_from_slice(&shared));
     shared.zeroize();
     Ok((boxed, secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Seeded;
+
+    #[test]
+    fn unusable_keys_are_refused_on_arrival() {
+        let good = PrivateBundle::generate(&mut Seeded::new(1)).public();
+        let check = |ek: [u8; 32], pk: [u8; KEM_PUBLIC]| {
+            PublicBundle::check(good.bundle_id, ek, Box::new(pk)).is_ok()
+        };
+        assert!(check(good.ek, *good.pk));
+        // The points of small order, RFC 7748 §6.1: nothing secret comes of them.
+        let mut one = [0; 32];
+        one[0] = 1;
+        assert!(!check([0; 32], *good.pk));
+        assert!(!check(one, *good.pk));
+        // Coefficients above q.
+        assert!(!check(good.ek, [0xff; KEM_PUBLIC]));
+    }
 }

@@ -64,9 +64,10 @@ impl PublicIdentity {
     /// [`Refused`] for an invalid or weak key or a wrong signature.
     pub fn check(iks: [u8; 32], ikd: [u8; 32], cert: [u8; 64]) -> Result<Self, Refused> {
         let verify = VerifyingKey::from_bytes(&iks).map_err(|_| Refused)?;
-        if verify.is_weak() || ikd == [0; 32] {
+        if verify.is_weak() {
             return Err(Refused);
         }
+        check_agreement_key(&ikd)?;
         let fp = fingerprint(&iks, &ikd);
         let id = Self { verify, iks, ikd, cert, fp };
         id.verify(&Scope::default(), "identity", &ikd, &cert)?;
@@ -185,6 +186,12 @@ pub(crate) fn agree(private: &StaticSecret, public: &[u8; 32]) -> Result<Secret<
     Ok(Secret::from_fn(|out| out.copy_from_slice(shared.as_bytes())))
 }
 
+/// Refuses an X25519 key of small order: with it every private key agrees on zeros. Clamped private
+/// keys are multiples of the cofactor, so one of them speaks for all.
+pub(crate) fn check_agreement_key(public: &[u8; 32]) -> Result<(), Refused> {
+    agree(&StaticSecret::from([1; 32]), public).map(drop)
+}
+
 /// The public half of a checkpoint key (`MSK`), which signs what its owner sent in one join.
 #[must_use]
 pub fn checkpoint_public(private: &Secret<32>) -> [u8; 32] {
@@ -242,6 +249,14 @@ mod tests {
         let mut weak = [0u8; 32];
         weak[0] = 1;
         assert!(PublicIdentity::check(weak, [9; 32], [0; 64]).is_err());
+        // A well signed agreement key of small order.
+        let a = identity(1);
+        for small in [[0; 32], weak] {
+            let fp = fingerprint(a.public().iks(), &small);
+            let cert = a.sign.sign(&Scope::default().signed_bytes("identity", &fp, &small));
+            let checked = PublicIdentity::check(*a.public().iks(), small, cert.to_bytes());
+            assert_eq!(checked, Err(Refused));
+        }
         assert!(agree(&StaticSecret::from([7; 32]), &[0; 32]).is_err());
     }
 

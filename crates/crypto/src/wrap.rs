@@ -78,13 +78,16 @@ impl SendChain {
         contact: &Contact<'_>,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, Refused> {
-        let (kem_ct, ss) = encapsulate(&bundle.pk, entropy)?;
-        let dh =
-            [me.agree(&bundle.ek)?, agree(&gen_key.0, peer.ikd())?, agree(&gen_key.0, &bundle.ek)?];
+        let (kem_ct, ss) = encapsulate(bundle.pk(), entropy)?;
+        let dh = [
+            me.agree(bundle.ek())?,
+            agree(&gen_key.0, peer.ikd())?,
+            agree(&gen_key.0, bundle.ek())?,
+        ];
         let gen_ek = gen_key.public();
         let ctx = context(contact, (me.public(), &gen_ek), (peer, bundle), &kem_ct);
         let chain = Chain::new(contact.link_psk, &dh, &ss, &ctx);
-        Ok(Self { chain, bundle_id: bundle.bundle_id, kem_ct: Some(kem_ct) })
+        Ok(Self { chain, bundle_id: bundle.bundle_id(), kem_ct: Some(kem_ct) })
     }
 
     /// The bundle that this chain was made for.
@@ -230,8 +233,8 @@ fn context(
         .bytes(g.ikd())
         .bytes(p.ikd())
         .bytes(gen_ek)
-        .bytes(&bundle.ek)
-        .bytes(&bundle.pk[..])
+        .bytes(bundle.ek())
+        .bytes(bundle.pk())
         .bytes(kem_ct)
         .bytes(contact.join_nonce)
         .uint(contact.term.into())

@@ -141,12 +141,12 @@ pub(crate) fn ident_of(identity: &Identity) -> Ident {
     Ident { iks: *public.iks(), ikd: *public.ikd(), cert: *public.cert() }
 }
 
-pub(crate) fn public_bundle(bundle: Bundle) -> PublicBundle {
-    PublicBundle { bundle_id: bundle.bundle_id, ek: bundle.ek, pk: bundle.pk }
+pub(crate) fn public_bundle(bundle: Bundle) -> Result<PublicBundle, Refusal> {
+    Ok(PublicBundle::check(bundle.bundle_id, bundle.ek, bundle.pk)?)
 }
 
-pub(crate) fn wire_bundle(bundle: PublicBundle) -> Bundle {
-    Bundle { bundle_id: bundle.bundle_id, ek: bundle.ek, pk: bundle.pk }
+pub(crate) fn wire_bundle(bundle: &PublicBundle) -> Bundle {
+    Bundle { bundle_id: bundle.bundle_id(), ek: *bundle.ek(), pk: Box::new(*bundle.pk()) }
 }
 
 /// What everyone in a session agrees on before any epoch.
@@ -275,7 +275,10 @@ impl Session {
         let join = letter.authentic::<JoinRequest>(&identity, &self.scope)?;
         let h = join.hash("SF1/join");
         let join = join.message;
-        if self.requests.values().any(|known| known.join_nonce == join.join_nonce) {
+        // Of one key: a nonce that somebody else copied takes nothing from its owner, and the keys it
+        // salts are another's anyway.
+        let repeats = |r: &Request| r.join_nonce == join.join_nonce && r.identity == identity;
+        if self.requests.values().any(repeats) {
             return Err(Refusal::Stale);
         }
         if self.requests.len() >= REQUESTS_MAX {
@@ -284,7 +287,7 @@ impl Session {
         let request = Request {
             h,
             identity,
-            bundle: public_bundle(join.bundle),
+            bundle: public_bundle(join.bundle)?,
             join_nonce: join.join_nonce,
             liveness_nonce: join.liveness_nonce,
             name: join.name.as_str().trim().to_owned(),
