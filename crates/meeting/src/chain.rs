@@ -1,9 +1,10 @@
 //! The chain of announces and what every member checks before it follows one
 //! (`docs/protocol.md` §6, *Confirm*).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use standfast_crypto::{Binding, Fingerprint, hash};
+use standfast_frame::IDX_LIMIT;
 use standfast_wire::codec::to_bytes;
 use standfast_wire::control::{Entry, EpochAnnounce, Hash, Reason, Role, State};
 
@@ -66,13 +67,14 @@ pub(crate) fn roster_hash(announce: &EpochAnnounce) -> Hash {
 pub(crate) struct Chain {
     open_h: Hash,
     head: Option<Link>,
-    seen: BTreeSet<Fingerprint>,
-    used_idx: BTreeSet<u16>,
+    /// Everyone whom an announce of this chain listed, with the idx that is theirs from then on.
+    places: BTreeMap<Fingerprint, u16>,
+    removed: BTreeSet<Fingerprint>,
 }
 
 impl Chain {
     pub(crate) fn new(open_h: Hash) -> Self {
-        Self { open_h, head: None, seen: BTreeSet::new(), used_idx: BTreeSet::new() }
+        Self { open_h, head: None, places: BTreeMap::new(), removed: BTreeSet::new() }
     }
 
     pub(crate) fn head(&self) -> Option<&Link> {
@@ -84,14 +86,24 @@ impl Chain {
         self.head.as_ref().map_or(self.open_h, |head| head.h)
     }
 
+    /// The term of the head.
+    pub(crate) fn term(&self) -> u32 {
+        self.head.as_ref().map_or(0, |head| head.announce.term)
+    }
+
     /// Listed in an announce of this chain.
     pub(crate) fn has_seen(&self, fp: Fingerprint) -> bool {
-        self.seen.contains(&fp)
+        self.places.contains_key(&fp)
+    }
+
+    /// The idx that `fp` has had in this chain.
+    pub(crate) fn place_of(&self, fp: Fingerprint) -> Option<u16> {
+        self.places.get(&fp).copied()
     }
 
     /// The idx that the next newcomer gets; none is ever given twice.
     pub(crate) fn free_idx(&self) -> u16 {
-        self.used_idx.last().map_or(0, |last| last + 1)
+        self.places.values().max().map_or(0, |last| last + 1)
     }
 
     /// Checks an announce. Records nothing.
@@ -116,19 +128,36 @@ impl Chain {
 
     fn check_place(&self, a: &EpochAnnounce) -> Result<(), Refusal> {
         let epoch = self.head.as_ref().map_or(0, |head| head.announce.epoch);
-        if a.prev_h != self.tip() || a.epoch != epoch.checked_add(1).ok_or(Refusal::Stale)? {
-            return Err(Refusal::Stale);
+        match a.epoch.checked_sub(epoch) {
+            None | Some(0) => return Err(Refusal::Stale),
+            Some(1) if a.prev_h == self.tip() => {}
+            Some(1) => return Err(Refusal::Inconsistent),
+            Some(_) => return Err(Refusal::Missing),
         }
         if a.term != 1 || (a.reason == Reason::Open) != (a.epoch == 1) {
             return Err(Refusal::Inconsistent);
         }
-        Ok(())
+        self.check_reason(a)
+    }
+
+    /// Who was present goes only under a reason that says so: it decides how long the old epoch may
+    /// still be used.
+    fn check_reason(&self, a: &EpochAnnounce) -> Result<(), Refusal> {
+        match a.reason {
+            Reason::Leave | Reason::Drop | Reason::Removal => return Ok(()),
+            Reason::Open | Reason::Join | Reason::Timer | Reason::Manual => {}
+            _ => return Err(Refusal::Unsupported),
+        }
+        let listed: BTreeSet<_> = a.roster.as_slice().iter().map(|e| e.fp).collect();
+        let mut present = self.head.iter().flat_map(Link::roster).filter(|e| e.state == State::In);
+        if present.all(|e| listed.contains(&e.fp)) { Ok(()) } else { Err(Refusal::Inconsistent) }
     }
 
     fn check_roster(&self, session: &Session, a: &EpochAnnounce) -> Result<(), Refusal> {
         let roster = a.roster.as_slice();
         let (fps, idxs): (BTreeSet<_>, BTreeSet<_>) = roster.iter().map(|e| (e.fp, e.idx)).unzip();
-        if fps.len() != roster.len() || idxs.len() != roster.len() {
+        // In idx order: one roster has one form, and no idx is there twice.
+        if fps.len() != roster.len() || !roster.is_sorted_by(|a, b| a.idx < b.idx) {
             return Err(Refusal::Inconsistent);
         }
         if !roster.iter().any(|e| e.fp == a.generator && e.state == State::In) {
@@ -147,10 +176,12 @@ impl Chain {
         entry: &Entry,
     ) -> Result<(), Refusal> {
         let fp = Fingerprint(entry.fp);
-        let before = self.head.as_ref().and_then(|head| head.entry_of(fp));
-        let idx_ok = match before {
-            Some(before) => before.idx == entry.idx,
-            None => !self.used_idx.contains(&entry.idx) && entry.idx < 1024,
+        if self.removed.contains(&fp) {
+            return Err(Refusal::NotAllowed);
+        }
+        let idx_ok = match self.place_of(fp) {
+            Some(place) => place == entry.idx,
+            None => entry.idx < IDX_LIMIT && !self.places.values().any(|idx| *idx == entry.idx),
         };
         let locked_out =
             self.head.as_ref().is_some_and(|head| head.announce.locked) && !self.has_seen(fp);
@@ -169,9 +200,9 @@ impl Chain {
 
     /// Makes a checked link the head.
     pub(crate) fn advance(&mut self, link: Link) {
-        for entry in link.roster() {
-            self.seen.insert(Fingerprint(entry.fp));
-            self.used_idx.insert(entry.idx);
+        self.places.extend(link.roster().iter().map(|e| (Fingerprint(e.fp), e.idx)));
+        if link.announce.reason == Reason::Removal {
+            self.removed.extend(&link.left);
         }
         self.head = Some(link);
     }

@@ -21,6 +21,8 @@ pub struct Counters {
     pub not_allowed: u64,
     /// See [`Refusal::Stale`].
     pub stale: u64,
+    /// See [`Refusal::Missing`].
+    pub missing: u64,
     /// See [`Refusal::Inconsistent`].
     pub inconsistent: u64,
     /// See [`Refusal::Unsupported`].
@@ -34,6 +36,7 @@ impl Counters {
             Refusal::NotAuthentic => &mut self.not_authentic,
             Refusal::NotAllowed => &mut self.not_allowed,
             Refusal::Stale => &mut self.stale,
+            Refusal::Missing => &mut self.missing,
             Refusal::Inconsistent => &mut self.inconsistent,
             Refusal::Unsupported => &mut self.unsupported,
         };

@@ -15,6 +15,9 @@ pub enum Refusal {
     /// Repeated, too old, or out of order.
     #[error("stale")]
     Stale,
+    /// Builds on an announce that did not come.
+    #[error("something before it is missing")]
+    Missing,
     /// Says something that contradicts the chain.
     #[error("inconsistent")]
     Inconsistent,
