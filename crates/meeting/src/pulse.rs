@@ -19,7 +19,7 @@ pub enum Pulse {
 /// Measures age against one's own monotonic clock: a relay that delays heartbeats falls behind.
 pub(crate) struct Watch {
     last_ms: u64,
-    /// The generator's age and our clock at the first heartbeat after becoming live.
+    /// The generator's age and our clock at the least delayed heartbeat since we asked to join.
     base: Option<(u64, u64)>,
     lag_ms: u64,
     last_age_ms: u64,
@@ -27,22 +27,31 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Starts when this device became live: that itself is a sign of life.
+    /// Starts when this device met the session: that itself is a sign of life.
     pub(crate) fn new(now_ms: u64) -> Self {
         Self { last_ms: now_ms, base: None, lag_ms: 0, last_age_ms: 0, last_h: None }
     }
 
-    /// A valid heartbeat. An older one than before is ignored.
+    /// A valid heartbeat. An older one than before is ignored. The lag counts from the least delayed
+    /// one so far: a first one that was held back would hide as much lag as it had itself.
     pub(crate) fn beat(&mut self, heartbeat: &Heartbeat, h: Hash, now_ms: u64) {
-        if self.base.is_some() && heartbeat.age_ms <= self.last_age_ms {
+        if self.last_h.is_some() && heartbeat.age_ms <= self.last_age_ms {
             return;
         }
         let (age0, mine0) = *self.base.get_or_insert((heartbeat.age_ms, now_ms));
         let (theirs, mine) = (heartbeat.age_ms.saturating_sub(age0), now_ms.saturating_sub(mine0));
+        if theirs > mine {
+            self.base = Some((heartbeat.age_ms, now_ms));
+        }
         self.lag_ms = mine.saturating_sub(theirs);
         self.last_age_ms = heartbeat.age_ms;
         self.last_ms = now_ms;
         self.last_h = Some(h);
+    }
+
+    /// A new join: whoever names it lives now, so lag counts from here.
+    pub(crate) fn restart(&mut self) {
+        (self.base, self.lag_ms) = (None, 0);
     }
 
     pub(crate) fn pulse(&self, now_ms: u64) -> Pulse {
@@ -62,6 +71,11 @@ impl Watch {
 
     pub(crate) fn last_ms(&self) -> u64 {
         self.last_ms
+    }
+
+    /// The generator's age by now, if it lives.
+    pub(crate) fn age_ms(&self, now_ms: u64) -> u64 {
+        self.last_age_ms.saturating_add(now_ms.saturating_sub(self.last_ms))
     }
 
     /// The next moment at which the pulse may change by silence alone.
@@ -112,6 +126,16 @@ mod tests {
             watch.beat(&beat(2_000 * i), [1; 32], 3_000 * i);
         }
         assert_eq!(watch.pulse(27_000), Pulse::Stale);
+    }
+
+    #[test]
+    fn a_first_heartbeat_that_was_held_back_hides_no_lag() {
+        let mut watch = Watch::new(0);
+        watch.beat(&beat(2_000), [1; 32], 0);
+        watch.beat(&beat(62_000), [1; 32], 100);
+        // A minute of life within a tenth of a second: the clock starts here.
+        watch.beat(&beat(64_000), [1; 32], 12_100);
+        assert_eq!(watch.pulse(12_100), Pulse::Stale);
     }
 
     #[test]
