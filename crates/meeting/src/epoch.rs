@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use standfast_crypto::{Enc, EpochKeys, EpochSecret, Fingerprint, MeetingCode, Scope};
 use standfast_frame::{FrameContext, Opener, Sealer, Stream};
-use standfast_wire::control::{Entry, Hash, Reason, State};
+use standfast_wire::control::{Arrived, Entry, Hash, Reason, State};
 
 use crate::Refusal;
 use crate::chain::Link;
@@ -106,18 +106,44 @@ impl Epoch {
         self.present().all(|e| self.acked.contains(&e.idx))
     }
 
+    /// Notes invited members that the generator names as arrived; the first naming of an idx counts.
+    ///
+    /// # Errors
+    /// [`Refusal::Inconsistent`] for somebody who is not invited, or a join request that is not
+    /// theirs. Nothing is noted then.
+    pub(crate) fn arrive(&mut self, session: &Session, named: &[Arrived]) -> Result<(), Refusal> {
+        for arrived in named {
+            let invited = |e: &&Entry| e.idx == arrived.idx && e.state == State::Invited;
+            let entry = self.roster.iter().find(invited).ok_or(Refusal::Inconsistent)?;
+            let request = session.request(&arrived.join_h).ok_or(Refusal::Inconsistent)?;
+            if request.fp() != Fingerprint(entry.fp) {
+                return Err(Refusal::Inconsistent);
+            }
+        }
+        for arrived in named {
+            self.arrived.entry(arrived.idx).or_insert(arrived.join_h);
+        }
+        Ok(())
+    }
+
     /// Makes the keys for every present member that has none yet: openers for the others, sealers
-    /// for this device.
-    pub(crate) fn seat_all(&mut self, session: &Session, me: Fingerprint) -> Result<(), Refusal> {
+    /// for this device. Only where the roster names `own_join`, this process's own request: two
+    /// processes of one identity that sealed with one join nonce would use every nonce twice.
+    pub(crate) fn seat_all(
+        &mut self,
+        session: &Session,
+        me: Fingerprint,
+        own_join: &Hash,
+    ) -> Result<(), Refusal> {
         let present: Vec<_> = self
             .present()
             .filter_map(|e| Some((e.idx, Fingerprint(e.fp), self.join_of(e)?)))
             .collect();
         for (idx, fp, join_h) in present {
             let Some(request) = session.request(&join_h).filter(|r| r.fp() == fp) else { continue };
-            if fp == me {
+            if fp == me && join_h == *own_join {
                 self.seat_self(session, idx, fp, &request.join_nonce)?;
-            } else {
+            } else if fp != me {
                 self.seat_other(session, idx, fp, &request.join_nonce)?;
             }
         }
@@ -270,7 +296,8 @@ impl Epochs {
                 if current[0].reason == Reason::Removal { RETIRE_REMOVAL_MS } else { RETIRE_MS };
             for epoch in old {
                 epoch.sealers = None;
-                epoch.erase_at_ms.get_or_insert(now_ms + keep);
+                let at = epoch.erase_at_ms.map_or(now_ms + keep, |at| at.min(now_ms + keep));
+                epoch.erase_at_ms = Some(at);
             }
         }
         self.0.retain(|epoch| {
@@ -287,7 +314,9 @@ impl Epochs {
     /// When [`tick`](Self::tick) next has something to do.
     pub(crate) fn timeout_ms(&self) -> Option<u64> {
         let erase = self.0.iter().filter_map(|e| e.erase_at_ms);
-        let due = self.0.iter().filter(|e| e.active_ms.is_none()).map(Epoch::due_at_ms);
+        // One that was overtaken before it came into use never does.
+        let coming = |e: &&Epoch| e.active_ms.is_none() && e.erase_at_ms.is_none();
+        let due = self.0.iter().filter(coming).map(Epoch::due_at_ms);
         let steps = self.0.iter().flat_map(|e| e.openers.values().filter_map(Opener::expires_ms));
         erase.chain(due).chain(steps).min()
     }

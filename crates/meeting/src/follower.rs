@@ -37,13 +37,8 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    pub(crate) fn new(now_ms: u64) -> Self {
-        Self {
-            watch: Watch::new(now_ms),
-            wrap: None,
-            waiting_since_ms: None,
-            key_request_at_ms: None,
-        }
+    pub(crate) fn new(watch: Watch) -> Self {
+        Self { watch, wrap: None, waiting_since_ms: None, key_request_at_ms: None }
     }
 
     pub(crate) fn announce(
@@ -55,13 +50,13 @@ impl Follower {
     ) -> Result<Standing, Refusal> {
         let link = s.chain.verify(&s.session, letter)?;
         let standing = standing(core.me(), &s.seat.join_h, &link);
-        let nonce_ok = link.entry_of(core.me()).is_none_or(|e| s.seat.has_nonce(&e.nonce));
+        let fresh = link.entry_of(core.me()).is_none_or(|e| s.seat.has_nonce(&e.nonce));
+        if standing == Standing::Seated && !fresh {
+            return Err(Refusal::NotAllowed);
+        }
         s.session.log(envelope);
         s.chain.advance(link);
         if standing == Standing::Seated {
-            if !nonce_ok {
-                return Err(Refusal::Stale);
-            }
             self.waiting_since_ms.get_or_insert(core.ms());
             self.key_request_at_ms = Some(core.ms() + KEY_REQUEST_MS);
             core.changed();
@@ -133,7 +128,7 @@ impl Follower {
         let Some(since) = self.waiting_since_ms else { return false };
         if self.key_request_at_ms.is_some_and(|at| at <= core.ms()) {
             self.key_request_at_ms = Some(core.ms() + KEY_REQUEST_MS);
-            let (h_e, bundle) = (s.chain.tip(), wire_bundle(s.seat.fresh_bundle(core)));
+            let (h_e, bundle) = (s.chain.tip(), wire_bundle(&s.seat.fresh_bundle(core)));
             core.post(
                 &s.session,
                 Kind::KeyRequest,

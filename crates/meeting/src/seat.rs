@@ -5,12 +5,12 @@ use standfast_crypto::{
 };
 use standfast_wire::codec::{Text, to_bytes};
 use standfast_wire::control::{Hash, JoinRequest, KeyWrap, Kind, Leave, MAX_NAME, Role};
-use standfast_wire::relay::SLOT_LOG;
+use standfast_wire::relay::{Envelope, SLOT_LOG};
 
-use crate::Refusal;
 use crate::chain::Link;
 use crate::core::Core;
 use crate::session::{Session, ident_of, open_envelope, wire_bundle};
+use crate::{Output, Refusal};
 
 /// Contact bundles kept at once: the one sent and the one before it, in case they cross.
 const BUNDLES: usize = 2;
@@ -22,6 +22,8 @@ pub(crate) struct Seat {
     liveness: [[u8; 16]; 2],
     msk: Secret<32>,
     bundles: Vec<PrivateBundle>,
+    /// As posted, for a connection that broke on the way.
+    last_ack: Option<Envelope>,
     chain: Option<(([u8; 16], u32), ReceiveChain)>,
 }
 
@@ -33,7 +35,7 @@ impl Seat {
         let (join_nonce, liveness) = (core.nonce(), core.nonce());
         let join = JoinRequest {
             ident: ident_of(core.identity()),
-            bundle: wire_bundle(bundle.public()),
+            bundle: wire_bundle(&bundle.public()),
             msk: checkpoint_public(&msk),
             join_nonce,
             liveness_nonce: liveness,
@@ -46,7 +48,7 @@ impl Seat {
         };
         let mac = core.cfg.link.join_mac(&to_bytes(&join));
         let join_h = core.post(session, Kind::Join, SLOT_LOG, &join, Some(mac));
-        if let Some(crate::Output::Post(envelope)) = core.out.back() {
+        if let Some(Output::Post(envelope)) = core.out.back() {
             session.log(envelope);
             let own = open_envelope(&session.control, envelope);
             if let Ok(letter) = own {
@@ -59,6 +61,7 @@ impl Seat {
             liveness: [liveness; 2],
             msk,
             bundles: vec![bundle],
+            last_ack: None,
             chain: None,
         }
     }
@@ -67,13 +70,17 @@ impl Seat {
         self.liveness.contains(nonce)
     }
 
+    /// What the next announce should name.
     pub(crate) fn newest_nonce(&self) -> [u8; 16] {
         self.liveness[1]
     }
 
-    pub(crate) fn renew_nonce(&mut self, core: &mut Core) -> [u8; 16] {
-        self.liveness = [self.liveness[1], core.nonce()];
-        self.liveness[1]
+    /// An announce named `nonce`. The newest is replaced only when it was named itself: announces
+    /// that cross our acks go on naming the one before.
+    pub(crate) fn named(&mut self, core: &mut Core, nonce: &[u8; 16]) {
+        if self.liveness[1] == *nonce {
+            self.liveness = [self.liveness[1], core.nonce()];
+        }
     }
 
     /// A fresh contact bundle for the others, if the last one was used.
@@ -110,7 +117,8 @@ impl Seat {
             self.bundles.iter().position(|b| b.id() == wrap.bundle_id).ok_or(Refusal::Stale)?;
         let chain = first_contact(core, session, link, wrap, &self.bundles[at], &self.join_nonce)?;
         let (secret, next) = open_wrap(core, session, link, wrap, &chain)?;
-        self.bundles.remove(at);
+        // The others were sent while this one was on its way: the next ack replaces them all.
+        self.bundles.clear();
         self.chain = Some((contact, next));
         Ok(secret)
     }
@@ -118,6 +126,18 @@ impl Seat {
     /// Takes over the chain that a prekey bundle opened.
     pub(crate) fn adopt_chain(&mut self, bundle_id: [u8; 16], term: u32, chain: ReceiveChain) {
         self.chain = Some(((bundle_id, term), chain));
+    }
+
+    /// The ack that was posted just now.
+    pub(crate) fn acked(&mut self, core: &Core) {
+        if let Some(Output::Post(envelope)) = core.out.back() {
+            self.last_ack = Some(envelope.clone());
+        }
+    }
+
+    /// Posts the last ack again: it may have been lost with a connection.
+    pub(crate) fn repeat_ack(&self, core: &mut Core) {
+        core.out.extend(self.last_ack.clone().map(Output::Post));
     }
 
     /// The goodbye: publishes the checkpoint key, so that later checkpoints do not count.

@@ -1,9 +1,9 @@
 //! What every live device holds, generator or not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use standfast_crypto::Fingerprint;
-use standfast_wire::control::{Arrived, Hash, KeyAck, Kind, Reason, State};
+use standfast_wire::control::{Arrived, Hash, KeyAck, Kind, Reason};
 use standfast_wire::relay::SLOT_ACK;
 
 use crate::chain::{Chain, Link};
@@ -14,8 +14,32 @@ use crate::seat::Seat;
 use crate::session::{Letter, Session, wire_bundle};
 use crate::{Output, Refusal};
 
-/// Acks for epochs that are not installed yet, at most: two full rosters of a large team.
-const EARLY_ACKS: usize = 256;
+/// Acks for the head while it is not installed here: one of each member on its roster.
+#[derive(Default)]
+pub(crate) struct EarlyAcks {
+    of: Hash,
+    acks: BTreeMap<Fingerprint, Letter>,
+}
+
+impl EarlyAcks {
+    /// Keeps an ack that its author signed. Its MAC is checked when the epoch is there.
+    pub(crate) fn keep(
+        &mut self,
+        session: &Session,
+        chain: &Chain,
+        letter: Letter,
+    ) -> Result<(), Refusal> {
+        let identity = session.identity_of(letter.from).ok_or(Refusal::NotAllowed)?;
+        let ack = letter.authentic::<KeyAck>(identity, &session.scope)?;
+        let head = chain.head().filter(|head| head.h == ack.message.h_e).ok_or(Refusal::Stale)?;
+        head.entry_of(ack.from).ok_or(Refusal::NotAllowed)?;
+        if self.of != head.h {
+            *self = Self { of: head.h, acks: BTreeMap::new() };
+        }
+        self.acks.insert(ack.from, letter);
+        Ok(())
+    }
+}
 
 pub(crate) struct Seated {
     pub(crate) session: Session,
@@ -23,7 +47,7 @@ pub(crate) struct Seated {
     pub(crate) seat: Seat,
     pub(crate) idx: u16,
     pub(crate) epochs: Epochs,
-    early_acks: Vec<Letter>,
+    early_acks: EarlyAcks,
     met: BTreeSet<Fingerprint>,
 }
 
@@ -33,7 +57,7 @@ impl Seated {
         chain: Chain,
         seat: Seat,
         idx: u16,
-        early_acks: Vec<Letter>,
+        early_acks: EarlyAcks,
     ) -> Self {
         Self {
             session,
@@ -51,14 +75,16 @@ impl Seated {
         let Some(link) = self.chain.head() else { return Err(Refusal::Inconsistent) };
         let who = who(&self.session, link);
         core.journal.made(EpochRecord::new(link, who, core.me()), core.now);
-        epoch.seat_all(&self.session, core.me())?;
+        epoch.seat_all(&self.session, core.me(), &self.seat.join_h)?;
         let gone: Vec<u16> = self.gone_from(&epoch);
         core.out.extend(gone.into_iter().map(|idx| Output::Forget { idx }));
         note_confirmed(core, &epoch);
         self.epochs.push(epoch);
         self.meet(core);
-        for letter in std::mem::take(&mut self.early_acks) {
-            let _ = self.ack(core, letter);
+        for letter in std::mem::take(&mut self.early_acks).acks.into_values() {
+            if let Err(refusal) = self.ack(core, letter) {
+                core.refused(refusal);
+            }
         }
         self.turn(core);
         core.changed();
@@ -78,9 +104,11 @@ impl Seated {
     fn meet(&mut self, core: &mut Core) {
         let Some(epoch) = self.epochs.newest() else { return };
         let me = core.me();
-        for fp in epoch.present().map(|e| Fingerprint(e.fp)).filter(|fp| *fp != me) {
-            if let (true, Some(name)) = (self.met.insert(fp), self.session.name_of(fp)) {
-                core.out.push_back(Output::Met { fp, name: name.to_owned() });
+        for entry in epoch.present().filter(|e| e.fp != me.0) {
+            let (fp, join_h) = (Fingerprint(entry.fp), epoch.join_of(entry));
+            let request = join_h.and_then(|h| self.session.request(&h));
+            if let (true, Some(request)) = (self.met.insert(fp), request) {
+                core.out.push_back(Output::Met { fp, name: request.name.clone() });
             }
         }
     }
@@ -93,14 +121,11 @@ impl Seated {
     ) -> Result<Option<(Fingerprint, KeyAck)>, Refusal> {
         let claimed: KeyAck = standfast_wire::codec::from_bytes(&letter.body)?;
         let fp = letter.from;
-        let (Some(epoch), Some(identity)) =
-            (self.epochs.by_h(&claimed.h_e), self.session.identity_of(fp))
-        else {
-            if self.early_acks.len() < EARLY_ACKS {
-                self.early_acks.push(letter);
-            }
+        let Some(epoch) = self.epochs.by_h(&claimed.h_e) else {
+            self.early_acks.keep(&self.session, &self.chain, letter)?;
             return Ok(None);
         };
+        let identity = self.session.identity_of(fp).ok_or(Refusal::NotAllowed)?;
         let idx = epoch.entry_of(fp).ok_or(Refusal::NotAllowed)?.idx;
         let ack = letter.authentic::<KeyAck>(identity, &self.session.scope)?.message;
         epoch.keys().check_ack(fp, &ack.h_e, &letter.mac.ok_or(Refusal::NotAuthentic)?)?;
@@ -119,17 +144,8 @@ impl Seated {
         named: &[Arrived],
     ) -> Result<(), Refusal> {
         let epoch = self.epochs.by_h(h_e).ok_or(Refusal::Stale)?;
-        for arrived in named {
-            let entry =
-                epoch.roster.iter().find(|e| e.idx == arrived.idx && e.state == State::Invited);
-            let entry = entry.ok_or(Refusal::Inconsistent)?;
-            let request = self.session.request(&arrived.join_h).ok_or(Refusal::Inconsistent)?;
-            if request.fp() != Fingerprint(entry.fp) {
-                return Err(Refusal::Inconsistent);
-            }
-            epoch.arrived.entry(arrived.idx).or_insert(arrived.join_h);
-        }
-        epoch.seat_all(&self.session, core.me())?;
+        epoch.arrive(&self.session, named)?;
+        epoch.seat_all(&self.session, core.me(), &self.seat.join_h)?;
         note_confirmed(core, epoch);
         self.meet(core);
         core.changed();
@@ -166,10 +182,13 @@ pub(crate) fn acknowledge(
     idx: u16,
 ) {
     let mac = epoch.keys().ack_mac(core.me(), &epoch.h);
-    let liveness_nonce = seat.renew_nonce(core);
-    let bundle = seat.bundle_if_used(core).map(wire_bundle);
-    let ack = KeyAck { h_e: epoch.h, liveness_nonce, bundle };
+    if let Some(entry) = epoch.entry_of(core.me()) {
+        seat.named(core, &entry.nonce);
+    }
+    let bundle = seat.bundle_if_used(core).as_ref().map(wire_bundle);
+    let ack = KeyAck { h_e: epoch.h, liveness_nonce: seat.newest_nonce(), bundle };
     core.post(session, Kind::Ack, SLOT_ACK, &ack, Some(mac));
+    seat.acked(core);
     epoch.acked.insert(idx);
 }
 

@@ -288,7 +288,10 @@ fn member(
     let fp = Fingerprint(entry.fp);
     let (me, confirmed) = (fp == core.me(), newest.acked.contains(&entry.idx));
     let pinned_name = core.cfg.known.iter().find(|k| k.fp == fp).map(|k| k.name.clone());
-    let name = name(&live.seated.session, fp).or(pinned_name).unwrap_or_default();
+    // The name of the join that the roster names: a later request changes nothing by itself.
+    let join_h = newest.join_of(entry).unwrap_or(entry.join_h);
+    let given = live.seated.session.request(&join_h).map(|r| r.name.clone());
+    let name = given.or(pinned_name).or_else(|| name(&live.seated.session, fp)).unwrap_or_default();
     let unarrived = entry.state == EntryState::Invited && !newest.arrived.contains_key(&entry.idx);
     let presence = match () {
         () if newest.entry_of(fp).is_none() => Presence::Leaving,
