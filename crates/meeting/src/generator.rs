@@ -7,19 +7,20 @@ use standfast_crypto::{
 };
 use standfast_wire::codec::{Blob, List, to_bytes};
 use standfast_wire::control::{
-    Arrival, Arrived, Entry, EpochAnnounce, Hash, Heartbeat, KeyRequest, KeyWrap, Kind, Reason,
-    Role, Sealed, State,
+    Arrival, Arrived, Entry, EpochAnnounce, Hash, Heartbeat, KeyAck, KeyRequest, KeyWrap, Kind,
+    MAX_ROSTER, Reason, Role, Sealed, State,
 };
-use standfast_wire::relay::{SLOT_HEARTBEAT, SLOT_LOG};
+use standfast_wire::relay::{Envelope, SLOT_HEARTBEAT, SLOT_LOG};
 
 use crate::chain::Link;
 use crate::core::Core;
 use crate::door::Door;
 use crate::epoch::Epoch;
 use crate::limits::{
-    ARRIVAL_ACK_MS, GATHER_MS, HEARTBEAT_MS, HINTED_SILENT_MS, INVITED_MS, QUIET_MS, SECRET_MS,
-    SEEN_MS, SILENT_MS, max_ms,
+    ARRIVAL_ACK_MS, FORGET_MS, GATHER_MS, HEARTBEAT_MS, HINTED_SILENT_MS, INVITED_MS, QUIET_MS,
+    SECRET_MS, SEEN_MS, SILENT_MS, max_ms,
 };
+use crate::seat::Seat;
 use crate::seated::{Seated, acknowledge};
 use crate::session::{Letter, Session, arrived_hash, public_bundle, seal_envelope};
 use crate::state::connecting::Invitee;
@@ -35,16 +36,27 @@ struct Peer {
     fresh: Option<PublicBundle>,
     /// Its newest liveness nonce.
     nonce: [u8; 16],
+    /// The newest epoch that it has confirmed.
+    acked: u32,
     /// Last authentic sign of life.
     sign_ms: u64,
-    /// The relay says that its connection ended.
-    hinted: bool,
+    /// When the relay said that its connection ended.
+    hinted_ms: Option<u64>,
 }
 
 impl Peer {
+    fn new(nonce: [u8; 16], fresh: Option<PublicBundle>, now_ms: u64) -> Self {
+        Self { chain: None, fresh, nonce, acked: 0, sign_ms: now_ms, hinted_ms: None }
+    }
+
+    fn alive(&mut self, now_ms: u64) {
+        (self.sign_ms, self.hinted_ms) = (now_ms, None);
+    }
+
     /// When silence becomes a drop.
     fn silent_at_ms(&self) -> u64 {
-        self.sign_ms + if self.hinted { HINTED_SILENT_MS } else { SILENT_MS }
+        let hinted = self.hinted_ms.map_or(u64::MAX, |at| at + HINTED_SILENT_MS);
+        hinted.min(self.sign_ms + SILENT_MS)
     }
 }
 
@@ -75,6 +87,8 @@ pub(crate) struct Generator {
     rotate_at_ms: u64,
     /// What we sent lately: a join request must name one of these.
     sent: VecDeque<(Hash, u64)>,
+    /// Own requests and announces, by epoch, of which nobody has shown yet that the relay got them.
+    unproven: Vec<(u32, Envelope)>,
     end_preimage: Secret<32>,
 }
 
@@ -97,6 +111,7 @@ impl Generator {
             prev_hb: [0; 32],
             rotate_at_ms: u64::MAX,
             sent: VecDeque::new(),
+            unproven: Vec::new(),
             end_preimage,
         }
     }
@@ -133,7 +148,7 @@ impl Generator {
             join_h: [0; 32],
             role: Role::Person,
             state: State::Invited,
-            nonce: i.bundle.bundle_id,
+            nonce: i.bundle.bundle_id(),
             owner: None,
             replaces: None,
         });
@@ -145,6 +160,10 @@ impl Generator {
     pub(crate) fn join(&mut self, core: &mut Core, s: &mut Seated, h: Hash) -> Result<(), Refusal> {
         let request = s.session.request(&h).ok_or(Refusal::Stale)?;
         let (fp, role) = (request.fp(), request.role);
+        if fp == core.me() {
+            // Another process of this profile. It cannot have a seat beside the generator's own.
+            return Err(Refusal::NotAllowed);
+        }
         let fresh = request.seen.is_some_and(|seen| {
             self.sent.iter().any(|(h, at)| *h == seen && core.ms() <= at + SEEN_MS)
         });
@@ -186,42 +205,59 @@ impl Generator {
         self.pending.manual = true;
     }
 
-    /// A signed goodbye.
-    pub(crate) fn left(&mut self, fp: Fingerprint) {
-        self.pending.gone.insert(fp, Reason::Leave);
+    /// A signed goodbye for the join `h`. Who is not on the roster only takes back the request.
+    pub(crate) fn left(&mut self, s: &Seated, fp: Fingerprint, h: &Hash) {
+        self.door.gave_up(fp);
+        self.arriving.remove(&fp);
+        self.pending.joins.retain(|join| join != h);
+        let holds_key = |e: &Epoch| {
+            e.entry_of(fp).is_some_and(|entry| e.join_of(entry).is_none_or(|join| join == *h))
+        };
+        if s.epochs.newest().is_some_and(holds_key) {
+            self.pending.gone.insert(fp, Reason::Leave);
+        }
     }
 
     pub(crate) fn sign_of_life(&mut self, fp: Fingerprint, now_ms: u64) {
         if let Some(peer) = self.peers.get_mut(&fp) {
-            (peer.sign_ms, peer.hinted) = (now_ms, false);
+            peer.alive(now_ms);
         }
     }
 
     /// The relay's word only hastens what silence decides.
-    pub(crate) fn hint_gone(&mut self, fp: Fingerprint) {
+    pub(crate) fn hint_gone(&mut self, fp: Fingerprint, now_ms: u64) {
         if let Some(peer) = self.peers.get_mut(&fp) {
-            peer.hinted = true;
+            peer.hinted_ms.get_or_insert(now_ms);
         }
     }
 
-    /// A confirmation brings the next nonce and bundle, and an invited member's arrival.
+    /// A confirmation brings the next nonce and bundle, and an invited member's arrival. Only a
+    /// newer one than before: everyone with the link can post an old one again.
     pub(crate) fn acked(
         &mut self,
         core: &mut Core,
         s: &mut Seated,
         fp: Fingerprint,
-        ack: standfast_wire::control::KeyAck,
+        ack: KeyAck,
     ) -> Result<(), Refusal> {
-        if let Some(peer) = self.peers.get_mut(&fp) {
-            peer.nonce = ack.liveness_nonce;
-            if let Some(bundle) = ack.bundle {
-                peer.fresh = Some(public_bundle(bundle));
-            }
-            if let Some(chain) = &mut peer.chain {
-                chain.acked();
-            }
+        let number = s.epochs.by_h(&ack.h_e).map(|e| e.number).ok_or(Refusal::Stale)?;
+        let newest = s.epochs.newest().is_some_and(|e| e.number == number);
+        let peer = self.peers.get_mut(&fp).ok_or(Refusal::NotAllowed)?;
+        if number <= peer.acked {
+            return Err(Refusal::Stale);
         }
-        self.sign_of_life(fp, core.ms());
+        (peer.acked, peer.nonce) = (number, ack.liveness_nonce);
+        peer.alive(core.ms());
+        if let Some(bundle) = ack.bundle {
+            peer.fresh = Some(public_bundle(bundle)?);
+        }
+        self.unproven.retain(|(epoch, _)| *epoch > number);
+        if !newest {
+            return Ok(());
+        }
+        if let Some(chain) = &mut peer.chain {
+            chain.acked();
+        }
         self.name_arrived(core, s, fp, &ack.h_e)?;
         if s.epochs.newest().is_some_and(|e| e.all_confirmed() && e.unarrived().next().is_none()) {
             self.secret = None;
@@ -258,10 +294,20 @@ impl Generator {
         let asked = letter.authentic::<KeyRequest>(identity, &s.session.scope)?.message;
         let head = s.chain.head().filter(|head| head.h == asked.h_e).ok_or(Refusal::Stale)?;
         let (entry, h_e) = (head.entry_of(fp).ok_or(Refusal::NotAllowed)?.clone(), head.h);
+        if entry.state != State::In {
+            return Err(Refusal::NotAllowed); // comes in by a new epoch
+        }
         let peer = self.peers.get_mut(&fp).ok_or(Refusal::NotAllowed)?;
-        (peer.chain, peer.fresh) = (None, Some(public_bundle(asked.bundle)));
+        let answered =
+            peer.chain.as_ref().map(SendChain::bundle_id) == Some(asked.bundle.bundle_id);
+        if answered || peer.acked == head.announce.epoch {
+            return Err(Refusal::Stale);
+        }
+        (peer.chain, peer.fresh) = (None, Some(public_bundle(asked.bundle)?));
         let Some((secret, until)) = self.secret.take() else { return Err(Refusal::Stale) };
-        let sent = self.wrap_for(core, &s.session, &entry, &h_e, &secret, false);
+        let sent = self
+            .ensure_chain(core, &s.session, &entry)
+            .and_then(|()| self.wrap_for(core, &s.session, &entry, &h_e, &secret));
         self.secret = Some((secret, until));
         sent
     }
@@ -269,11 +315,14 @@ impl Generator {
     /// Everything that time brings.
     pub(crate) fn tick(&mut self, core: &mut Core, s: &mut Seated) -> Result<(), Refusal> {
         let now = core.ms();
-        if now >= self.next_heartbeat_ms {
-            self.beat(core, s);
-        }
         if self.secret.as_ref().is_some_and(|(_, until)| *until <= now) {
             self.secret = None;
+        }
+        if core.offline_since_ms.is_some() {
+            return Ok(());
+        }
+        if now >= self.next_heartbeat_ms {
+            self.beat(core, s);
         }
         self.late_arrivals(core);
         self.notice_silence(core, s);
@@ -333,14 +382,17 @@ impl Generator {
         s: &mut Seated,
         reason: Reason,
     ) -> Result<(), Refusal> {
-        let pending = std::mem::take(&mut self.pending);
+        let mut pending = std::mem::take(&mut self.pending);
+        // Invited members who are about to arrive cannot do so in another epoch than the first.
+        pending.joins.extend(std::mem::take(&mut self.arriving).into_values().map(|(h, _)| h));
         if reason == Reason::Timer {
             self.renew_contacts(core);
         }
-        let roster = self.next_roster(core, s, &pending);
+        // Before newcomers are seated: one of them may be back already.
         for fp in pending.gone.keys() {
             self.peers.remove(fp);
         }
+        let roster = self.next_roster(core, s, &pending);
         self.announce(core, s, reason, roster)
     }
 
@@ -355,7 +407,7 @@ impl Generator {
 
     /// The head's roster less those who are gone and the unarrived, plus those who join.
     fn next_roster(&mut self, core: &mut Core, s: &mut Seated, pending: &Pending) -> Vec<Entry> {
-        let own_nonce = s.seat.renew_nonce(core);
+        let own_nonce = s.seat.newest_nonce();
         let Some(epoch) = s.epochs.newest() else { return Vec::new() };
         let mut roster = Vec::new();
         for entry in epoch.present().filter(|e| !pending.gone.contains_key(&Fingerprint(e.fp))) {
@@ -373,83 +425,92 @@ impl Generator {
         }
         let mut free = s.chain.free_idx();
         for h in &pending.joins {
-            self.seat_newcomer(core, &s.session, h, &mut roster, &mut free);
+            self.seat_newcomer(core, s, h, &mut roster, &mut free);
         }
+        roster.sort_by_key(|e| e.idx);
         roster
     }
 
     fn seat_newcomer(
         &mut self,
         core: &Core,
-        session: &Session,
+        s: &Seated,
         h: &Hash,
         roster: &mut Vec<Entry>,
         free: &mut u16,
     ) {
-        let Some(request) = session.request(h) else { return };
-        let fp = request.fp();
-        let peer = Peer {
-            chain: None,
-            fresh: Some(request.bundle.clone()),
-            nonce: request.liveness_nonce,
-            sign_ms: core.ms(),
-            hinted: false,
-        };
-        self.peers.insert(fp, peer);
-        let (join_h, nonce) = (*h, request.liveness_nonce);
-        if let Some(entry) = roster.iter_mut().find(|e| e.fp == fp.0) {
-            (entry.join_h, entry.nonce) = (join_h, nonce);
+        let Some(request) = s.session.request(h) else { return };
+        let (fp, nonce) = (request.fp(), request.liveness_nonce);
+        let full = roster.len() >= MAX_ROSTER;
+        let listed = roster.iter_mut().find(|e| e.fp == fp.0);
+        let idx = s.chain.place_of(fp).unwrap_or(*free);
+        // Only so many key ids exist, and so many fit an announce.
+        if listed.is_none() && (idx >= standfast_frame::IDX_LIMIT || full) {
             return;
         }
-        // A place is never given twice; only a roster's worth of key ids exists.
-        if *free >= standfast_frame::IDX_LIMIT {
+        self.peers.insert(fp, Peer::new(nonce, Some(request.bundle.clone()), core.ms()));
+        if let Some(entry) = listed {
+            (entry.join_h, entry.nonce) = (*h, nonce);
             return;
         }
-        let entry = Entry {
-            idx: *free,
+        *free = (*free).max(idx + 1);
+        roster.push(Entry {
+            idx,
             fp: fp.0,
-            join_h,
+            join_h: *h,
             role: Role::Person,
             state: State::In,
             nonce,
             owner: None,
             replaces: None,
-        };
-        roster.push(entry);
-        *free += 1;
+        });
     }
 
     /// Draws a secret, announces it, wraps it for every recipient, installs and confirms it here.
+    ///
+    /// What can fail comes first: once the announce is out, everyone else builds on it.
     fn announce(
         &mut self,
         core: &mut Core,
         s: &mut Seated,
         reason: Reason,
-        roster: Vec<Entry>,
+        mut roster: Vec<Entry>,
     ) -> Result<(), Refusal> {
+        let me = core.me();
+        roster.retain(|e| e.fp == me.0 || self.ensure_chain(core, &s.session, e).is_ok());
         let (announce, secret) = self.draw(core, s, reason, roster)?;
+        let number = announce.epoch;
         let h_e = core.post(&s.session, Kind::Announce, SLOT_LOG, &announce, None);
-        if let Some(Output::Post(envelope)) = core.out.back() {
-            s.session.log(envelope);
-        }
+        self.note_unproven(core, &mut s.session, number);
         let link = Link::new(s.chain.head(), h_e, announce);
-        let recipients: Vec<Entry> = link
-            .roster()
-            .iter()
-            .filter(|e| e.fp != core.me().0 && e.state != State::Off)
-            .cloned()
-            .collect();
-        for entry in &recipients {
-            self.wrap_for(core, &s.session, entry, &h_e, &secret, true)?;
+        let recipients = link.roster().iter().filter(|e| e.fp != me.0 && e.state != State::Off);
+        for entry in recipients {
+            // Whoever gets none asks for it.
+            if let Err(refusal) = self.wrap_for(core, &s.session, entry, &h_e, &secret) {
+                core.refused(refusal);
+            }
         }
         let mut epoch = Epoch::install(&link, &secret, core.ms());
         s.chain.advance(link);
-        acknowledge(core, &s.session, &mut s.seat, &mut epoch, s.idx);
-        s.install(core, epoch)?;
         self.secret = Some((secret, core.ms() + SECRET_MS));
         self.note_sent(h_e, core.ms());
         self.rotate_at_ms = core.ms() + u64::from(s.session.policy.rotate_ms);
-        Ok(())
+        acknowledge(core, &s.session, &mut s.seat, &mut epoch, s.idx);
+        s.install(core, epoch)
+    }
+
+    /// What was posted just now is repeated until a member's ack shows that the relay got it.
+    fn note_unproven(&mut self, core: &Core, session: &mut Session, epoch: u32) {
+        if let Some(Output::Post(envelope)) = core.out.back() {
+            session.log(envelope);
+            self.unproven.push((epoch, envelope.clone()));
+        }
+    }
+
+    /// A connection that broke may have taken posts with it, and an announce that is missing on
+    /// the board would end the meeting for everyone. Receivers drop what they have.
+    pub(crate) fn repeat(&self, core: &mut Core) {
+        core.out.extend(self.unproven.iter().map(|(_, envelope)| Output::Post(envelope.clone())));
     }
 
     fn draw(
@@ -483,7 +544,7 @@ impl Generator {
         Ok((announce, secret))
     }
 
-    /// Wraps `secret` for one recipient, with a new contact when there is no chain yet.
+    /// Wraps `secret` for one recipient, to whom there is a chain.
     fn wrap_for(
         &mut self,
         core: &mut Core,
@@ -491,10 +552,8 @@ impl Generator {
         entry: &Entry,
         h_e: &Hash,
         secret: &EpochSecret,
-        first: bool,
     ) -> Result<(), Refusal> {
         let (me, to) = (core.me(), Fingerprint(entry.fp));
-        self.ensure_chain(core, session, entry, first)?;
         let peer = self.peers.get_mut(&to).ok_or(Refusal::Inconsistent)?;
         let chain = peer.chain.as_mut().ok_or(Refusal::Inconsistent)?;
         let bundle_id = chain.bundle_id();
@@ -520,21 +579,21 @@ impl Generator {
         Ok(())
     }
 
+    /// Makes a new contact where there is no chain.
     fn ensure_chain(
         &mut self,
         core: &mut Core,
         session: &Session,
         entry: &Entry,
-        first: bool,
     ) -> Result<(), Refusal> {
         let fp = Fingerprint(entry.fp);
-        if first && self.peers.get(&fp).is_some_and(|p| p.chain.is_some()) {
+        if self.peers.get(&fp).is_some_and(|p| p.chain.is_some()) {
             return Ok(());
         }
         let invited = entry.state == State::Invited;
         let request = session.request(&entry.join_h);
         let (identity, bundle, nonce) = match (invited, self.invited.get(&fp), request) {
-            (true, Some(i), _) => (&i.identity, i.bundle.clone(), i.bundle.bundle_id),
+            (true, Some(i), _) => (&i.identity, i.bundle.clone(), i.bundle.bundle_id()),
             (false, _, Some(r)) => (
                 &r.identity,
                 self.peers.get_mut(&fp).and_then(|p| p.fresh.take()).ok_or(Refusal::Stale)?,
@@ -552,13 +611,7 @@ impl Generator {
         let me = std::sync::Arc::clone(&core.cfg.identity);
         let chain = SendChain::contact(&me, &self.key, identity, &bundle, &contact, &mut core.rng)?;
         let now = core.ms();
-        let peer = self.peers.entry(fp).or_insert(Peer {
-            chain: None,
-            fresh: None,
-            nonce: entry.nonce,
-            sign_ms: now,
-            hinted: false,
-        });
+        let peer = self.peers.entry(fp).or_insert(Peer::new(entry.nonce, None, now));
         peer.chain = Some(chain);
         Ok(())
     }
@@ -585,17 +638,18 @@ impl Generator {
     }
 
     /// This device's liveness is shown anew after it was away.
-    pub(crate) fn renew_seat(&self, core: &mut Core, s: &mut Seated) {
-        let seen = s.chain.tip();
-        s.seat = crate::seat::Seat::ask(core, &mut s.session, Some(seen));
+    pub(crate) fn renew_seat(&mut self, core: &mut Core, s: &mut Seated) {
+        let (seen, next) = (s.chain.tip(), s.chain.head().map_or(0, |h| h.announce.epoch) + 1);
+        s.seat = Seat::ask(core, &mut s.session, Some(seen));
+        if let Some(Output::Post(envelope)) = core.out.back() {
+            self.unproven.push((next, envelope.clone()));
+        }
     }
 
     /// Back after a lost connection: everyone gets a new epoch that names our new join.
     pub(crate) fn resume(&mut self, core: &mut Core, s: &mut Seated) -> Result<(), Refusal> {
         let now = core.ms();
-        for peer in self.peers.values_mut() {
-            (peer.sign_ms, peer.hinted) = (now, false);
-        }
+        self.peers.values_mut().for_each(|peer| peer.alive(now));
         self.announce_pending(core, s, Reason::Drop)?;
         self.beat(core, s);
         Ok(())
@@ -605,7 +659,11 @@ impl Generator {
         now_ms.saturating_sub(self.began_ms)
     }
 
-    pub(crate) fn timeout_ms(&self, s: &Seated) -> u64 {
+    pub(crate) fn timeout_ms(&self, core: &Core, s: &Seated) -> u64 {
+        let secret = self.secret.as_ref().map(|(_, until)| *until);
+        if let Some(since) = core.offline_since_ms {
+            return secret.unwrap_or(u64::MAX).min(since + FORGET_MS);
+        }
         let present =
             s.epochs.newest().into_iter().flat_map(Epoch::present).map(|e| Fingerprint(e.fp));
         let silent = present.filter_map(|fp| self.peers.get(&fp)).map(Peer::silent_at_ms);
@@ -623,7 +681,7 @@ impl Generator {
             .chain(invited)
             .chain(now_due)
             .chain(self.pending.joins_due_ms)
-            .chain(self.secret.as_ref().map(|(_, until)| *until))
+            .chain(secret)
             .min()
             .unwrap_or(self.next_heartbeat_ms)
     }
