@@ -7,6 +7,7 @@ use standfast_wire::codec::Field;
 use standfast_wire::control::{Hash, Kind};
 
 use crate::journal::Journal;
+use crate::limits::READ_AGAIN_MS;
 use crate::session::Session;
 use crate::{Config, Counters, Now, Output, Refusal};
 
@@ -14,12 +15,15 @@ pub(crate) struct Core {
     pub(crate) cfg: Config,
     pub(crate) rng: Hedged<Box<dyn Entropy + Send>>,
     pub(crate) now: Now,
+    /// The time of the input before this one.
+    pub(crate) before_ms: u64,
     pub(crate) out: VecDeque<Output>,
     pub(crate) journal: Journal,
     pub(crate) counters: Counters,
     pub(crate) muted: bool,
     /// When the connection was lost; `None` while there is one.
     pub(crate) offline_since_ms: Option<u64>,
+    read_again_ms: Option<u64>,
 }
 
 impl Core {
@@ -30,11 +34,13 @@ impl Core {
             cfg,
             rng,
             now,
+            before_ms: now.mono_ms,
             out: VecDeque::new(),
             journal: Journal::default(),
             counters: Counters::default(),
             muted,
             offline_since_ms: Some(now.mono_ms),
+            read_again_ms: None,
         }
     }
 
@@ -52,6 +58,23 @@ impl Core {
 
     pub(crate) fn ms(&self) -> u64 {
         self.now.mono_ms
+    }
+
+    /// The connection is lost, and nobody knows since when: at the earliest since the last input,
+    /// which is long ago for a device that slept.
+    pub(crate) fn went_offline(&mut self) {
+        self.offline_since_ms.get_or_insert(self.before_ms);
+        self.changed();
+    }
+
+    /// Asks for the boards from their start, unless that was tried lately.
+    pub(crate) fn read_again(&mut self) -> bool {
+        let due = self.read_again_ms.is_none_or(|at| self.ms() >= at + READ_AGAIN_MS);
+        if due {
+            self.read_again_ms = Some(self.ms());
+            self.out.push_back(Output::ReadAgain);
+        }
+        due
     }
 
     pub(crate) fn nonce(&mut self) -> [u8; 16] {

@@ -91,6 +91,8 @@ pub enum Output {
         /// The preimage.
         preimage: [u8; 32],
     },
+    /// Something on a board did not come: connect anew and read every board from its start.
+    ReadAgain,
     /// Put a message on the board.
     Post(Envelope),
     /// Send a sealed frame.

@@ -69,6 +69,7 @@ impl Meeting {
 
     /// Something happened. Never fails: what does not pass is counted and changes nothing.
     pub fn handle(&mut self, input: Input<'_>, now: Now) {
+        self.core.before_ms = self.core.now.mono_ms;
         self.core.now = now;
         // The placeholder is replaced in the next line; `handle` cannot unwind past it because
         // nothing in it panics.

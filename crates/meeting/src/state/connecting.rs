@@ -32,7 +32,11 @@ impl Connecting {
     pub(crate) fn handle(mut self: Box<Self>, core: &mut Core, input: Input<'_>) -> State {
         match input {
             Input::Connected => self.connected(core),
-            Input::Disconnected => core.offline_since_ms = Some(core.ms()),
+            Input::Disconnected => {
+                // The answers are lost, and nothing could be opened now: asked again when connected.
+                (self.open_at_ms, self.awaited) = (None, BTreeMap::new());
+                core.went_offline();
+            }
             Input::Bundle { slot, blob } => self.bundle(core, slot, blob),
             Input::Delivered { envelope, .. } => return self.delivered(core, envelope),
             Input::Command(Command::Leave | Command::End) => {
@@ -54,7 +58,8 @@ impl Connecting {
         core.offline_since_ms = None;
         core.changed();
         let Part::Organizer { scheduled, .. } = &core.cfg.part else { return };
-        self.awaited = scheduled.iter().map(|fp| (core.cfg.link.bundle_slot(*fp), *fp)).collect();
+        let others = scheduled.iter().filter(|fp| **fp != core.me());
+        self.awaited = others.map(|fp| (core.cfg.link.bundle_slot(*fp), *fp)).collect();
         self.open_at_ms = Some(core.ms() + BUNDLE_WAIT_MS);
         let fetch = self.awaited.keys().map(|slot| Output::FetchBundle { slot: *slot });
         core.out.extend(fetch.collect::<Vec<_>>());
@@ -93,5 +98,5 @@ fn check_bundle(core: &Core, fp: Fingerprint, blob: &[u8]) -> Result<Invitee, Re
     let identity = check_ident(&from_bytes::<PrekeyBundle>(&letter.body)?.ident)?;
     let scope = Scope { meeting_id: core.cfg.meeting_id, session_id: NO_SESSION };
     let prekey = letter.authentic::<PrekeyBundle>(&identity, &scope)?.message;
-    Ok(Invitee { identity, bundle: public_bundle(prekey.bundle) })
+    Ok(Invitee { identity, bundle: public_bundle(prekey.bundle)? })
 }

@@ -3,7 +3,7 @@
 use standfast_crypto::{PrivateBundle, ReceiveChain};
 use standfast_wire::codec::from_bytes;
 use standfast_wire::control::{
-    Arrival, End, Entry, Hash, Heartbeat, KeepOut, KeyRequest, KeyWrap, Kind, State as EntryState,
+    Arrival, End, Entry, Heartbeat, KeepOut, KeyRequest, KeyWrap, Kind, State as EntryState,
 };
 use standfast_wire::relay::Envelope;
 
@@ -12,8 +12,9 @@ use crate::config::Part;
 use crate::core::Core;
 use crate::epoch::Epoch;
 use crate::limits::{ASK_AGAIN_MS, KEY_REQUEST_MS, KNOCK_AGAIN_MS, SEEN_MS, SLOT_KEY_REQUEST};
+use crate::pulse::Watch;
 use crate::seat::{Seat, first_contact, open_wrap};
-use crate::seated::{Seated, acknowledge};
+use crate::seated::{EarlyAcks, Seated, acknowledge};
 use crate::session::{Letter, Session, open_envelope, wire_bundle};
 use crate::state::{Left, LeftWhy, Live, State};
 use crate::{Command, Input, Output, Refusal};
@@ -22,46 +23,54 @@ use crate::{Command, Input, Output, Refusal};
 struct Prepared {
     epoch: Epoch,
     idx: u16,
+    bundle_id: [u8; 16],
+    /// Until our request takes it over.
+    chain: Option<ReceiveChain>,
+}
+
+/// What we have asked for.
+struct Asked {
+    seat: Seat,
+    at_ms: u64,
+    /// When we look whether to ask anew.
+    again_at_ms: u64,
+    key_request_at_ms: Option<u64>,
 }
 
 /// Not yet part of the session.
 pub(crate) struct Joining {
     session: Session,
     chain: Chain,
-    seat: Option<Seat>,
+    asked: Option<Asked>,
     prepared: Option<Prepared>,
-    /// The newest wrap for us; it counts for the head only.
+    /// The newest wrap for us and the head. Who made it shows only when it opens.
     wrap: Option<KeyWrap>,
     caught_up: bool,
-    asked_ms: u64,
-    key_request_at_ms: Option<u64>,
-    /// Newest heartbeat and when it came: what our request names as seen.
-    heartbeat: Option<(Hash, u64)>,
-    /// Confirmations of epochs that we do not hold yet.
-    early_acks: Vec<Letter>,
+    /// Of the generator, from here on: whoever is let in late knows how late it is.
+    watch: Watch,
+    /// When a heartbeat came that had not lain on the board.
+    alive_ms: Option<u64>,
+    early_acks: EarlyAcks,
 }
-
-/// Confirmations kept until an epoch is installed, at most.
-const EARLY_ACKS: usize = 256;
 
 impl Joining {
     pub(crate) fn enter(core: &mut Core, session: Session) -> State {
         core.changed();
-        State::Joining(Box::new(Self::new(core, session)))
+        let watch = Watch::new(core.ms());
+        State::Joining(Box::new(Self::new(session, watch)))
     }
 
-    fn new(core: &Core, session: Session) -> Self {
+    fn new(session: Session, watch: Watch) -> Self {
         Self {
             chain: Chain::new(session.open_h),
             session,
-            seat: None,
+            asked: None,
             prepared: None,
             wrap: None,
             caught_up: false,
-            asked_ms: core.ms(),
-            key_request_at_ms: None,
-            heartbeat: None,
-            early_acks: Vec::new(),
+            watch,
+            alive_ms: None,
+            early_acks: EarlyAcks::default(),
         }
     }
 
@@ -70,13 +79,13 @@ impl Joining {
     pub(crate) fn again(
         core: &mut Core,
         history: (Session, Chain),
-        heartbeat: Option<(Hash, u64)>,
+        watch: Watch,
         caught_up: bool,
     ) -> State {
         core.journal.erased_all(core.now);
         let (session, chain) = history;
-        let mut joining = Box::new(Self::new(core, session));
-        (joining.chain, joining.caught_up, joining.heartbeat) = (chain, caught_up, heartbeat);
+        let mut joining = Box::new(Self::new(session, watch));
+        (joining.chain, joining.caught_up) = (chain, caught_up);
         if caught_up {
             joining.ask(core);
         }
@@ -89,7 +98,7 @@ impl Joining {
     }
 
     pub(crate) fn asked(&self) -> bool {
-        self.seat.is_some()
+        self.asked.is_some()
     }
 
     /// Comes in without being asked about.
@@ -103,24 +112,24 @@ impl Joining {
         self.chain.head().is_some_and(|head| head.announce.locked)
     }
 
-    pub(crate) fn timeout_ms(&self, core: &Core) -> Option<u64> {
-        let again = self.seat.as_ref().map(|_| self.ask_again_at(core));
-        again.into_iter().chain(self.key_request_at_ms).min()
+    pub(crate) fn timeout_ms(&self) -> Option<u64> {
+        let asked = self.asked.as_ref()?;
+        Some(asked.key_request_at_ms.unwrap_or(u64::MAX).min(asked.again_at_ms))
     }
 
     /// An answer can be lost with the generator's connection, and a request can have named a
     /// heartbeat that was too old: ask anew, seldom when a person has to decide.
-    fn ask_again_at(&self, core: &Core) -> u64 {
-        self.asked_ms + if self.expected(core) { ASK_AGAIN_MS } else { KNOCK_AGAIN_MS }
-    }
-
     fn ask_again(&mut self, core: &mut Core) {
-        if self.seat.is_some() && self.caught_up && core.ms() >= self.ask_again_at(core) {
-            self.asked_ms = core.ms();
-            if self.heartbeat.is_some_and(|(_, at)| core.ms() < at + SEEN_MS) {
-                (self.seat, self.prepared) = (None, None);
-                self.ask(core);
-            }
+        let every = if self.expected(core) { ASK_AGAIN_MS } else { KNOCK_AGAIN_MS };
+        let lives = self.watch.last().is_some_and(|(_, at)| core.ms() < at + SEEN_MS);
+        let Some(asked) = &mut self.asked else { return };
+        if core.ms() < asked.again_at_ms {
+            return;
+        }
+        asked.again_at_ms = core.ms() + every;
+        if lives {
+            (self.asked, self.prepared) = (None, None);
+            self.ask(core);
         }
     }
 
@@ -128,8 +137,8 @@ impl Joining {
         match input {
             Input::Connected => core.offline_since_ms = None,
             Input::Disconnected => {
-                core.offline_since_ms = Some(core.ms());
-                (self.caught_up, self.seat, self.prepared) = (false, None, None);
+                core.went_offline();
+                (self.caught_up, self.asked, self.prepared) = (false, None, None);
             }
             Input::CaughtUp { session_id } if session_id == self.session.id() => {
                 self.caught_up = true;
@@ -148,7 +157,7 @@ impl Joining {
     }
 
     fn leave(self: Box<Self>, core: &mut Core) -> State {
-        if let Some(seat) = &self.seat {
+        if let Some(Asked { seat, .. }) = &self.asked {
             seat.say_goodbye(core, &self.session);
         }
         Left::enter(core, LeftWhy::Left)
@@ -176,15 +185,17 @@ impl Joining {
             Ok(Step::Over) => State::Connecting(Box::default()),
             Err(refusal) => {
                 core.refused(refusal);
+                if refusal == Refusal::Missing && self.caught_up {
+                    core.read_again();
+                }
                 State::Joining(self)
             }
         }
     }
 
-    /// A newer Open replaces a session that shows no life.
+    /// A newer Open replaces a session that shows no life. What lay on the board is no sign of it.
     fn other_session(self: Box<Self>, core: &mut Core, envelope: &Envelope) -> State {
-        let alive =
-            self.heartbeat.is_some_and(|(_, at)| self.caught_up && core.ms() < at + SEEN_MS);
+        let alive = self.alive_ms.is_some_and(|at| core.ms() < at + SEEN_MS);
         match Session::from_open(&core.cfg, envelope) {
             Ok(session) if !alive => Self::enter(core, session),
             _ => State::Joining(self),
@@ -207,15 +218,17 @@ impl Joining {
                 let link = self.chain.verify(&self.session, letter)?;
                 self.session.log(envelope);
                 self.chain.advance(link);
+                // They were for the epoch before.
+                (self.prepared, self.wrap) = (None, None);
             }
             Kind::Wrap => self.wrap(core, letter)?,
-            Kind::Ack if self.early_acks.len() < EARLY_ACKS => self.early_acks.push(letter.clone()),
+            Kind::Ack => self.early_acks.keep(&self.session, &self.chain, letter.clone())?,
             Kind::Heartbeat => self.heartbeat(core, letter)?,
             Kind::Arrival => return self.arrival(core, letter),
             Kind::KeepOut => return self.keep_out(letter),
             Kind::End => {
                 let end = letter.authentic::<End>(&self.session.organizer, &self.session.scope)?;
-                let mine = self.seat.is_some() && end.message.at_h == self.chain.tip();
+                let mine = self.asked.is_some() && end.message.at_h == self.chain.tip();
                 return Ok(if mine { Step::Out(LeftWhy::Ended) } else { Step::Over });
             }
             _ => {}
@@ -223,77 +236,94 @@ impl Joining {
         Ok(Step::Stay)
     }
 
-    fn wrap(&mut self, core: &Core, letter: &Letter) -> Result<(), Refusal> {
+    /// Everyone with the link can post a wrap. One that is stored does not keep out the next, and
+    /// an invitation is stored only opened.
+    fn wrap(&mut self, core: &mut Core, letter: &Letter) -> Result<(), Refusal> {
         let wrap: KeyWrap = from_bytes(&letter.body)?;
-        if wrap.to == core.me().0 && wrap.h_e == self.chain.tip() {
-            self.wrap = Some(wrap);
+        if wrap.to != core.me().0 || wrap.h_e != self.chain.tip() {
+            return Ok(());
         }
-        Ok(())
+        match self.invitation(core) {
+            Some(entry) if self.prepared.is_none() => self.prepare(core, &entry, &wrap),
+            _ => {
+                self.wrap = Some(wrap);
+                Ok(())
+            }
+        }
     }
 
     fn heartbeat(&mut self, core: &Core, letter: &Letter) -> Result<(), Refusal> {
         let beat = letter.authentic::<Heartbeat>(&self.session.organizer, &self.session.scope)?;
-        self.heartbeat = Some((beat.hash("SF1/hb"), core.ms()));
+        self.watch.beat(&beat.message, beat.hash("SF1/hb"), core.ms());
+        if self.caught_up {
+            self.alive_ms = Some(core.ms());
+        }
         Ok(())
     }
 
     fn keep_out(&mut self, letter: &Letter) -> Result<Step, Refusal> {
         let out = letter.authentic::<KeepOut>(&self.session.organizer, &self.session.scope)?;
-        let mine = self.seat.as_ref().is_some_and(|seat| seat.join_h == out.message.join_h);
+        let mine = self.asked.as_ref().is_some_and(|a| a.seat.join_h == out.message.join_h);
         Ok(if mine { Step::Out(LeftWhy::KeptOut) } else { Step::Stay })
     }
 
-    /// The board is read: ask, and open the first epoch if a prekey was wrapped for.
+    /// The board is read: ask, and confirm the first epoch if we were invited to it.
     fn ask(&mut self, core: &mut Core) {
-        if self.seat.is_some() || self.chain.head().is_none() {
+        if self.asked.is_some() || self.chain.head().is_none() {
             return;
         }
-        let seen = self.heartbeat.map_or(self.chain.tip(), |(h, _)| h);
-        self.seat = Some(Seat::ask(core, &mut self.session, Some(seen)));
-        self.asked_ms = core.ms();
-        if let Err(refusal) = self.prepare(core) {
-            core.refused(refusal);
+        let seen = self.watch.last().map_or(self.chain.tip(), |(h, _)| h);
+        let mut seat = Seat::ask(core, &mut self.session, Some(seen));
+        self.watch.restart();
+        if let Some(prepared) = &mut self.prepared {
+            let (bundle_id, term) = (prepared.bundle_id, self.chain.term());
+            // The prekey has opened its one session.
+            take_prekey(core, &bundle_id);
+            core.out.push_back(Output::ErasePrekey { bundle_id });
+            if let Some(chain) = prepared.chain.take() {
+                seat.adopt_chain(bundle_id, term, chain);
+            }
+            acknowledge(core, &self.session, &mut seat, &mut prepared.epoch, prepared.idx);
         }
+        let every = if self.expected(core) { ASK_AGAIN_MS } else { KNOCK_AGAIN_MS };
+        let (at_ms, again_at_ms) = (core.ms(), core.ms() + every);
+        self.asked = Some(Asked { seat, at_ms, again_at_ms, key_request_at_ms: None });
     }
 
-    /// Opens epoch 1 with the prekey that the organizer wrapped for, and confirms it.
-    fn prepare(&mut self, core: &mut Core) -> Result<(), Refusal> {
-        let Some((entry, wrap)) = self.invitation(core) else { return Ok(()) };
+    /// Our entry in the first epoch, while it is the head.
+    fn invitation(&self, core: &Core) -> Option<Entry> {
+        let head = self.chain.head().filter(|head| head.announce.epoch == 1)?;
+        head.entry_of(core.me()).filter(|e| e.state == EntryState::Invited).cloned()
+    }
+
+    /// Opens epoch 1 with the prekey that the organizer wrapped for.
+    fn prepare(&mut self, core: &Core, entry: &Entry, wrap: &KeyWrap) -> Result<(), Refusal> {
         let link = self.chain.head().ok_or(Refusal::Stale)?;
-        let prekey = take_prekey(core, &wrap.bundle_id).ok_or(Refusal::Stale)?;
-        core.out.push_back(Output::ErasePrekey { bundle_id: wrap.bundle_id });
-        let chain: ReceiveChain =
-            first_contact(core, &self.session, link, &wrap, &prekey, &wrap.bundle_id)?;
-        let (secret, next) = open_wrap(core, &self.session, link, &wrap, &chain)?;
-        let mut epoch = Epoch::install(link, &secret, core.ms());
-        drop(secret);
-        let seat = self.seat.as_mut().ok_or(Refusal::Stale)?;
-        seat.adopt_chain(wrap.bundle_id, link.announce.term, next);
-        acknowledge(core, &self.session, seat, &mut epoch, entry.idx);
-        self.prepared = Some(Prepared { epoch, idx: entry.idx });
+        let bundle_id = wrap.bundle_id;
+        if bundle_id != entry.nonce {
+            return Err(Refusal::Stale);
+        }
+        let prekey = prekey(core, &bundle_id).ok_or(Refusal::Stale)?;
+        let contact = first_contact(core, &self.session, link, wrap, prekey, &bundle_id)?;
+        let (secret, next) = open_wrap(core, &self.session, link, wrap, &contact)?;
+        let epoch = Epoch::install(link, &secret, core.ms());
+        self.prepared = Some(Prepared { epoch, idx: entry.idx, bundle_id, chain: Some(next) });
         Ok(())
     }
 
-    fn invitation(&self, core: &Core) -> Option<(Entry, KeyWrap)> {
-        let head = self.chain.head().filter(|head| head.announce.epoch == 1)?;
-        let entry = head.entry_of(core.me()).filter(|e| e.state == EntryState::Invited)?;
-        let wrap = self.wrap.as_ref().filter(|w| w.h_e == head.h && w.bundle_id == entry.nonce)?;
-        Some((entry.clone(), wrap.clone()))
-    }
-
-    /// The generator names who has arrived. Ours makes us live, in the epoch that we hold already.
+    /// The generator names who has arrived. Ours makes us live, in the epoch that we hold already;
+    /// but not when it was long on the way.
     fn arrival(&mut self, core: &mut Core, letter: &Letter) -> Result<Step, Refusal> {
         let arrival =
             letter.authentic::<Arrival>(&self.session.organizer, &self.session.scope)?.message;
         let Some(prepared) = self.prepared.as_mut().filter(|p| p.epoch.h == arrival.h_e) else {
             return Ok(Step::Stay);
         };
-        for named in arrival.named.as_slice() {
-            prepared.epoch.arrived.entry(named.idx).or_insert(named.join_h);
-        }
-        if core.ms() > self.asked_ms + SEEN_MS {
+        let late = self.asked.as_ref().is_some_and(|asked| core.ms() > asked.at_ms + SEEN_MS);
+        if late && arrival.named.as_slice().iter().any(|a| a.idx == prepared.idx) {
             return Err(Refusal::Stale);
         }
+        prepared.epoch.arrive(&self.session, arrival.named.as_slice())?;
         Ok(Step::Stay)
     }
 
@@ -320,37 +350,46 @@ impl Joining {
     }
 
     fn arrived(&self) -> bool {
-        let (Some(p), Some(seat)) = (&self.prepared, &self.seat) else { return false };
-        p.epoch.arrived.get(&p.idx) == Some(&seat.join_h)
+        let (Some(p), Some(asked)) = (&self.prepared, &self.asked) else { return false };
+        p.epoch.arrived.get(&p.idx) == Some(&asked.seat.join_h)
     }
 
     fn enter_first_epoch(self: Box<Self>, core: &mut Core) -> State {
-        let Self { prepared: Some(p), seat: Some(seat), session, chain, early_acks, .. } = *self
+        let Self {
+            prepared: Some(p),
+            asked: Some(Asked { seat, .. }),
+            session,
+            chain,
+            early_acks,
+            watch,
+            ..
+        } = *self
         else {
             return Left::enter(core, LeftWhy::Left);
         };
-        Live::enter(core, Seated::new(session, chain, seat, p.idx, early_acks), p.epoch)
+        Live::enter(core, Seated::new(session, chain, seat, p.idx, early_acks), p.epoch, watch)
     }
 
     /// The head names our request and its wrap is here.
     fn install_head(&mut self, core: &mut Core) -> Result<Option<Epoch>, Refusal> {
-        let (Some(head), Some(seat)) = (self.chain.head(), self.seat.as_mut()) else {
+        let (Some(head), Some(asked)) = (self.chain.head(), self.asked.as_mut()) else {
             return Ok(None);
         };
+        let Asked { seat, key_request_at_ms, .. } = asked;
         let named = |e: &&Entry| e.join_h == seat.join_h && e.state == EntryState::In;
         let Some(entry) = head.entry_of(core.me()).filter(named).cloned() else { return Ok(None) };
         if !seat.has_nonce(&entry.nonce) {
             return Err(Refusal::Stale);
         }
         let Some(wrap) = self.wrap.as_ref().filter(|w| w.h_e == head.h) else {
-            self.key_request_at_ms.get_or_insert(core.ms() + KEY_REQUEST_MS);
+            key_request_at_ms.get_or_insert(core.ms() + KEY_REQUEST_MS);
             return Ok(None);
         };
         let secret = match seat.unwrap(core, &self.session, head, wrap) {
             Ok(secret) => secret,
             Err(refusal) => {
                 self.wrap = None;
-                self.key_request_at_ms.get_or_insert(core.ms() + KEY_REQUEST_MS);
+                key_request_at_ms.get_or_insert(core.ms() + KEY_REQUEST_MS);
                 return Err(refusal);
             }
         };
@@ -361,24 +400,21 @@ impl Joining {
 
     fn enter_epoch(self: Box<Self>, core: &mut Core, epoch: Epoch) -> State {
         let idx = epoch.entry_of(core.me()).map(|e| e.idx);
-        let (Self { seat: Some(seat), session, chain, early_acks, .. }, Some(idx)) = (*self, idx)
+        let Self { asked: Some(Asked { seat, .. }), session, chain, early_acks, watch, .. } = *self
         else {
             return Left::enter(core, LeftWhy::Left);
         };
-        Live::enter(core, Seated::new(session, chain, seat, idx, early_acks), epoch)
+        let Some(idx) = idx else { return Left::enter(core, LeftWhy::Left) };
+        Live::enter(core, Seated::new(session, chain, seat, idx, early_acks), epoch, watch)
     }
 
     fn ask_for_key(&mut self, core: &mut Core) {
-        let (Some(at), Some(seat), Some(head)) =
-            (self.key_request_at_ms, self.seat.as_mut(), self.chain.head())
-        else {
-            return;
-        };
-        if core.ms() < at {
+        let (Some(asked), Some(head)) = (self.asked.as_mut(), self.chain.head()) else { return };
+        if asked.key_request_at_ms.is_none_or(|at| core.ms() < at) {
             return;
         }
-        self.key_request_at_ms = Some(core.ms() + KEY_REQUEST_MS);
-        let bundle = wire_bundle(seat.fresh_bundle(core));
+        asked.key_request_at_ms = Some(core.ms() + KEY_REQUEST_MS);
+        let bundle = wire_bundle(&asked.seat.fresh_bundle(core));
         core.post(
             &self.session,
             Kind::KeyRequest,
@@ -397,8 +433,13 @@ enum Step {
     Over,
 }
 
-fn take_prekey(core: &mut Core, id: &[u8; 16]) -> Option<PrivateBundle> {
-    let Part::Member { prekeys } = &mut core.cfg.part else { return None };
-    let at = prekeys.iter().position(|p| p.id() == *id)?;
-    Some(prekeys.swap_remove(at))
+fn prekey<'c>(core: &'c Core, id: &[u8; 16]) -> Option<&'c PrivateBundle> {
+    let Part::Member { prekeys } = &core.cfg.part else { return None };
+    prekeys.iter().find(|p| p.id() == *id)
+}
+
+fn take_prekey(core: &mut Core, id: &[u8; 16]) {
+    if let Part::Member { prekeys } = &mut core.cfg.part {
+        prekeys.retain(|p| p.id() != *id);
+    }
 }
