@@ -42,8 +42,9 @@ pub const SILENCE_MS: u64 = 1_000;
 pub const UNKNOWN_FRAME_MS: u64 = 200;
 /// And at most this many of them, over all senders: 16 each for a team of 15.
 pub const UNKNOWN_FRAMES: usize = 240;
-/// End: the board is deleted when all have said goodbye, or after this time.
-pub const END_MS: u64 = 2_000;
+/// End: the board is deleted and the generator's keys are erased when all have said goodbye, or
+/// after this time. Every key is to be gone within a second.
+pub const END_MS: u64 = 1_000;
 /// People in the lobby, at most. Each holds about 2 KiB.
 pub const LOBBY_MAX: usize = 64;
 /// Join requests remembered per session, at most.
@@ -62,6 +63,9 @@ pub const ARRIVAL_ACK_MS: u64 = 500;
 pub const SLOT_KEY_REQUEST: u8 = 3;
 /// A follower that cannot install the head for so long joins again.
 pub const STUCK_MS: u64 = 8_000;
+
+/// When something is missing on a board it is read from its start, at most this often.
+pub const READ_AGAIN_MS: u64 = 15_000;
 
 /// Latest use of a new epoch after its install, by reason.
 #[must_use]

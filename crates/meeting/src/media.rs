@@ -73,8 +73,13 @@ impl Media {
         }
     }
 
-    pub(crate) fn ping_due(&self, now_ms: u64) -> bool {
-        now_ms >= self.next_ping_ms
+    /// Whether a ping is due; the next is five seconds later, sent or not.
+    pub(crate) fn take_due_ping(&mut self, now_ms: u64) -> bool {
+        let due = now_ms >= self.next_ping_ms;
+        if due {
+            self.next_ping_ms = now_ms + PING_MS;
+        }
+        due
     }
 
     /// Shows that this device holds the key, and whether its microphone is muted.

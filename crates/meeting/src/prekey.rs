@@ -15,7 +15,7 @@ pub(crate) fn renew(core: &mut Core) {
     let prekey = PrekeyBundle {
         ident: ident_of(core.identity()),
         seq: core.now.wall_ms,
-        bundle: wire_bundle(private.public()),
+        bundle: wire_bundle(&private.public()),
     };
     let scope = Scope { meeting_id: core.cfg.meeting_id, session_id: [0; 32] };
     let body = to_bytes(&prekey);

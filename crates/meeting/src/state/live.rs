@@ -1,7 +1,9 @@
 //! Part of the meeting: the only state that can seal.
 
+use std::collections::BTreeSet;
+
 use standfast_crypto::Fingerprint;
-use standfast_wire::control::{End, KeepOut, Kind, Leave};
+use standfast_wire::control::{End, Hash, KeepOut, Kind, Leave};
 use standfast_wire::relay::{Envelope, SLOT_LOG};
 
 use crate::chain::Chain;
@@ -10,14 +12,14 @@ use crate::core::Core;
 use crate::epoch::Epoch;
 use crate::follower::{Follower, Standing};
 use crate::generator::Generator;
-use crate::limits::{BRIEF_OFFLINE_MS, END_MS};
+use crate::limits::{BRIEF_OFFLINE_MS, END_MS, FORGET_MS};
 use crate::media::Media;
-use crate::pulse::Pulse;
+use crate::pulse::{Pulse, Watch};
 use crate::seat::Seat;
-use crate::seated::Seated;
+use crate::seated::{EarlyAcks, Seated};
 use crate::session::{Letter, Session, open_envelope};
 use crate::state::connecting::Invitee;
-use crate::state::{Joining, Left, LeftWhy, State};
+use crate::state::{Connecting, Joining, Left, LeftWhy, State};
 use crate::{Command, Input, Output, Refusal, prekey};
 
 /// Who looks after the key.
@@ -39,7 +41,7 @@ pub(crate) struct Live {
 /// End was posted; goodbyes are awaited before the board is deleted.
 struct Ending {
     until_ms: u64,
-    missing: usize,
+    missing: BTreeSet<Fingerprint>,
 }
 
 /// What a message led to.
@@ -50,6 +52,10 @@ enum Step {
     JoinAgain,
     /// The relay will show the board again first.
     Reconnected,
+    /// Something is missing on the way from our head: the board is read from its start first.
+    ReadAgain,
+    /// This generator was away so long that everyone has erased: a new session.
+    OpenAnew,
 }
 
 impl Live {
@@ -78,20 +84,20 @@ impl Live {
         core.out.extend(session.logged().first().cloned().map(Output::Post));
         let open_h = session.open_h;
         let seat = Seat::ask(core, &mut session, Some(open_h));
-        let mut seated = Seated::new(session, Chain::new(open_h), seat, 0, Vec::new());
+        let mut seated = Seated::new(session, Chain::new(open_h), seat, 0, EarlyAcks::default());
         generator.announce_first(core, &mut seated)?;
         let media = Media::new(core.ms());
         Ok(Self { seated, role: Role::Generator(Box::new(generator)), media, ending: None })
     }
 
     /// A member goes live with its first epoch.
-    pub(crate) fn enter(core: &mut Core, mut seated: Seated, epoch: Epoch) -> State {
+    pub(crate) fn enter(core: &mut Core, mut seated: Seated, epoch: Epoch, watch: Watch) -> State {
         if let Err(refusal) = seated.install(core, epoch) {
             core.refused(refusal);
             return Left::enter(core, LeftWhy::Left);
         }
         prekey::renew(core);
-        let role = Role::Follower(Box::new(Follower::new(core.ms())));
+        let role = Role::Follower(Box::new(Follower::new(watch)));
         let mut live = Box::new(Self { seated, role, media: Media::new(core.ms()), ending: None });
         live.send_ping(core);
         State::Live(live)
@@ -101,14 +107,13 @@ impl Live {
         let step = match input {
             Input::Connected => self.connected(core),
             Input::Disconnected => {
-                core.offline_since_ms.get_or_insert(core.ms());
-                core.changed();
+                core.went_offline();
                 Ok(Step::Stay)
             }
             Input::BoardLost { session_id } => self.board_lost(core, session_id),
             Input::Delivered { poster, envelope } => return self.delivered(core, poster, envelope),
             Input::PeerGone { poster } => {
-                self.peer_gone(poster);
+                self.peer_gone(poster, core.ms());
                 Ok(Step::Stay)
             }
             Input::Media(bytes) => {
@@ -149,14 +154,25 @@ impl Live {
                 }
                 Left::enter(core, why)
             }
-            Step::JoinAgain | Step::Reconnected => {
-                let reading = matches!(step, Step::JoinAgain) && core.offline_since_ms.is_none();
+            Step::JoinAgain | Step::Reconnected | Step::ReadAgain => {
+                let connected = matches!(step, Step::JoinAgain | Step::ReadAgain)
+                    && core.offline_since_ms.is_none();
+                let reading = connected && !(matches!(step, Step::ReadAgain) && core.read_again());
                 let Self { seated, role, .. } = *self;
-                let heartbeat = match &role {
-                    Role::Follower(follower) => follower.watch.last(),
-                    Role::Generator(_) => None,
+                let watch = match role {
+                    Role::Follower(follower) => follower.watch,
+                    Role::Generator(_) => Watch::new(core.ms()),
                 };
-                Joining::again(core, (seated.session, seated.chain), heartbeat, reading)
+                Joining::again(core, (seated.session, seated.chain), watch, reading)
+            }
+            Step::OpenAnew => {
+                core.journal.erased_all(core.now);
+                core.changed();
+                let fresh = Box::<Connecting>::default();
+                match core.offline_since_ms {
+                    None => fresh.handle(core, Input::Connected),
+                    Some(_) => State::Connecting(fresh),
+                }
             }
         }
     }
@@ -164,15 +180,23 @@ impl Live {
     fn connected(&mut self, core: &mut Core) -> Result<Step, Refusal> {
         let away = core.offline_since_ms.take().map_or(0, |since| core.ms().saturating_sub(since));
         core.changed();
+        let brief = away <= BRIEF_OFFLINE_MS;
         match &mut self.role {
-            _ if away <= BRIEF_OFFLINE_MS => Ok(Step::Stay),
-            Role::Follower(_) => Ok(Step::Reconnected),
+            Role::Follower(_) if !brief => return Ok(Step::Reconnected),
+            Role::Generator(_) if away >= FORGET_MS => return Ok(Step::OpenAnew),
+            Role::Follower(_) => self.seated.seat.repeat_ack(core),
             Role::Generator(generator) => {
-                generator.renew_seat(core, &mut self.seated);
-                generator.resume(core, &mut self.seated)?;
-                Ok(Step::Stay)
+                generator.repeat(core);
+                self.seated.seat.repeat_ack(core);
+                if !brief {
+                    generator.renew_seat(core, &mut self.seated);
+                    generator.resume(core, &mut self.seated)?;
+                }
             }
         }
+        // Shows at once that the relay's word of our end was not the last.
+        self.send_ping(core);
+        Ok(Step::Stay)
     }
 
     /// The relay lost the board: the generator shows Open, requests and announces again.
@@ -187,10 +211,10 @@ impl Live {
         Ok(Step::Stay)
     }
 
-    fn peer_gone(&mut self, poster: [u8; 32]) {
+    fn peer_gone(&mut self, poster: [u8; 32], now_ms: u64) {
         let Role::Generator(generator) = &mut self.role else { return };
         for fp in self.seated.session.fps_of_poster(&poster) {
-            generator.hint_gone(fp);
+            generator.hint_gone(fp, now_ms);
             generator.door.gave_up(fp);
         }
     }
@@ -221,8 +245,9 @@ impl Live {
 
     fn end(&mut self, core: &mut Core) {
         if self.ending.is_none() {
+            let present = self.seated.epochs.newest().into_iter().flat_map(Epoch::present);
             let missing =
-                self.seated.epochs.newest().map_or(0, |e| e.present().count().saturating_sub(1));
+                present.map(|e| Fingerprint(e.fp)).filter(|fp| *fp != core.me()).collect();
             core.post(
                 &self.seated.session,
                 Kind::End,
@@ -283,12 +308,13 @@ impl Live {
                 }
             }
             (Kind::Leave, role) => {
-                let fp = goodbye(s, &letter)?;
+                let (fp, join_h) = goodbye(s, &letter)?;
                 if let Role::Generator(generator) = role {
-                    generator.left(fp);
-                    generator.door.gave_up(fp);
+                    generator.left(s, fp, &join_h);
                 }
-                self.said_goodbye();
+                if let Some(ending) = &mut self.ending {
+                    ending.missing.remove(&fp);
+                }
             }
             (Kind::KeyRequest, Role::Generator(generator)) => {
                 generator.key_request(core, s, &letter)?
@@ -301,23 +327,17 @@ impl Live {
         Ok(Step::Stay)
     }
 
-    fn said_goodbye(&mut self) {
-        if let Some(ending) = &mut self.ending {
-            ending.missing = ending.missing.saturating_sub(1);
-        }
-    }
-
     fn tick(&mut self, core: &mut Core) -> Step {
         self.seated.turn(core);
         self.media.retry_early(core, &mut self.seated);
-        if self.media.ping_due(core.ms()) {
+        if self.media.take_due_ping(core.ms()) {
             self.send_ping(core);
         }
         self.media.fall_silent(core, &mut self.seated);
         match &mut self.role {
             Role::Generator(generator) => {
                 if let Some(ending) = &self.ending {
-                    if ending.missing > 0 && core.ms() < ending.until_ms {
+                    if !ending.missing.is_empty() && core.ms() < ending.until_ms {
                         return Step::Stay;
                     }
                     let (session_id, preimage) =
@@ -325,9 +345,10 @@ impl Live {
                     core.out.push_back(Output::EndSession { session_id, preimage });
                     return Step::Out(LeftWhy::Ended);
                 }
-                if core.offline_since_ms.is_none()
-                    && let Err(refusal) = generator.tick(core, &mut self.seated)
-                {
+                if core.offline_since_ms.is_some_and(|since| core.ms() >= since + FORGET_MS) {
+                    return Step::OpenAnew;
+                }
+                if let Err(refusal) = generator.tick(core, &mut self.seated) {
                     core.refused(refusal);
                 }
             }
@@ -358,7 +379,11 @@ impl Live {
         let Some(epoch) = self.seated.epochs.active() else { return true };
         let age = match &self.role {
             Role::Generator(generator) => generator.age_ms(core.ms()),
-            Role::Follower(_) => core.ms().saturating_sub(epoch.installed_ms),
+            // Our own install is later than the term's beginning, and a heartbeat may be missing.
+            Role::Follower(follower) => {
+                let since_install = core.ms().saturating_sub(epoch.installed_ms);
+                follower.watch.age_ms(core.ms()).max(since_install)
+            }
         };
         age > crate::limits::INVITED_SEAL_MS && epoch.unarrived().next().is_some()
     }
@@ -384,13 +409,12 @@ impl Live {
     }
 
     pub(crate) fn timeout_ms(&self, core: &Core) -> u64 {
-        let role = match &self.role {
-            Role::Generator(_) if core.offline_since_ms.is_some() => u64::MAX,
-            Role::Generator(generator) => generator.timeout_ms(&self.seated),
-            Role::Follower(follower) => follower.timeout_ms(core.ms()),
+        let role = match (&self.role, &self.ending) {
+            (_, Some(ending)) => ending.until_ms,
+            (Role::Generator(generator), None) => generator.timeout_ms(core, &self.seated),
+            (Role::Follower(follower), None) => follower.timeout_ms(core.ms()),
         };
-        let ending = self.ending.as_ref().map(|e| e.until_ms);
-        let others = [self.seated.epochs.timeout_ms(), Some(self.media.timeout_ms()), ending];
+        let others = [self.seated.epochs.timeout_ms(), Some(self.media.timeout_ms())];
         others.into_iter().flatten().fold(role, u64::min)
     }
 }
@@ -405,12 +429,17 @@ fn follow(
 ) -> Result<Step, Refusal> {
     match kind {
         Kind::Announce => {
-            return Ok(match follower.announce(core, s, envelope, letter)? {
-                Standing::Seated => Step::Stay,
-                Standing::Dropped => Step::JoinAgain,
-                Standing::Removed => Step::Out(LeftWhy::Removed),
-                Standing::Elsewhere => Step::Out(LeftWhy::Elsewhere),
-            });
+            return match follower.announce(core, s, envelope, letter) {
+                Ok(Standing::Seated) => Ok(Step::Stay),
+                Ok(Standing::Dropped) => Ok(Step::JoinAgain),
+                Ok(Standing::Removed) => Ok(Step::Out(LeftWhy::Removed)),
+                Ok(Standing::Elsewhere) => Ok(Step::Out(LeftWhy::Elsewhere)),
+                Err(Refusal::Missing) => {
+                    core.refused(Refusal::Missing);
+                    Ok(Step::ReadAgain)
+                }
+                Err(refusal) => Err(refusal),
+            };
         }
         Kind::Wrap => drop(follower.wrap(core, s, letter)?),
         Kind::Heartbeat => follower.heartbeat(core, s, letter)?,
@@ -428,16 +457,15 @@ fn follow(
     Ok(Step::Stay)
 }
 
-/// A signed Leave, for the join that its author is live with.
-fn goodbye(s: &Seated, letter: &Letter) -> Result<Fingerprint, Refusal> {
+/// A signed Leave, for the join that its author is live with, or waits with.
+fn goodbye(s: &Seated, letter: &Letter) -> Result<(Fingerprint, Hash), Refusal> {
     let identity = s.session.identity_of(letter.from).ok_or(Refusal::NotAllowed)?;
     let leave = letter.authentic::<Leave>(identity, &s.session.scope)?;
-    let newest = s.epochs.newest().ok_or(Refusal::Stale)?;
-    let entry = newest.entry_of(leave.from);
-    let current =
-        entry.and_then(|e| newest.join_of(e)).or_else(|| s.session.newest_request(leave.from));
-    if current != Some(leave.message.join_h) {
-        return Err(Refusal::Stale);
+    let (from, join_h) = (leave.from, leave.message.join_h);
+    let seated = s.epochs.newest().and_then(|e| e.join_of(e.entry_of(from)?));
+    if seated == Some(join_h) || s.session.newest_request(from) == Some(join_h) {
+        Ok((from, join_h))
+    } else {
+        Err(Refusal::Stale)
     }
-    Ok(leave.from)
 }

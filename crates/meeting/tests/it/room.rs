@@ -180,6 +180,10 @@ impl Room {
                 others.into_iter().for_each(|to| self.input(to, Input::CaughtUp { session_id }));
             }
             Output::EndSession { .. } => self.ended = true,
+            Output::ReadAgain => {
+                self.input(name, Input::Disconnected);
+                self.connect(name);
+            }
             Output::FetchBundle { slot } => {
                 let blob = self.bundles.get(&slot).cloned();
                 self.input(name, Input::Bundle { slot, blob: blob.as_deref() });
@@ -219,6 +223,8 @@ impl Room {
             for name in names {
                 if self.devices[name].meeting.timeout_ms().is_some_and(|at| at <= step) {
                     self.input(name, Input::Tick);
+                    let next = self.devices[name].meeting.timeout_ms();
+                    assert!(next.is_none_or(|at| at > step), "{name} is never done at {step}");
                 }
             }
             self.run();
