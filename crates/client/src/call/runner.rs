@@ -182,7 +182,6 @@ impl Runner {
                 self.boards.read(&d.board_id, d.seq);
                 self.input(Input::Delivered { poster: d.from, envelope: &d.envelope });
             }
-            ToClient::Posted(posted) => self.boards.read(&posted.board_id, posted.seq),
             ToClient::Bundle(bundle) => {
                 let at =
                     self.bundle_requests.iter().position(|(request, _)| *request == bundle.request);
@@ -197,7 +196,9 @@ impl Runner {
             ToClient::Refused(refused) => {
                 tracing::warn!(code = ?refused.code, "the relay refused a request")
             }
-            ToClient::Done(_)
+            // Answers overtake what others posted before: they say nothing of how far we read.
+            ToClient::Posted(_)
+            | ToClient::Done(_)
             | ToClient::PeerHere(_)
             | ToClient::Closing(_)
             | ToClient::Challenge(_) => {}
@@ -212,7 +213,7 @@ impl Runner {
             session.and_then(|id| boards.iter().find(|b| b.session_id == id)).map(|b| b.board_id);
         boards.into_iter().for_each(|board| self.boards.seen(board));
         self.input(Input::Connected);
-        if let (Some(session_id), true) = (session, before != now) {
+        if let (Some(session_id), true) = (session, now.is_none() || before != now) {
             self.input(Input::BoardLost { session_id });
         }
     }
@@ -247,6 +248,12 @@ impl Runner {
             }
             (Output::FetchBundle { slot }, Some(tx)) => {
                 tx.get_bundle(slot).map(|request| self.bundle_requests.push((request, slot)))
+            }
+            (Output::ReadAgain, _) => {
+                self.boards = Boards::default();
+                self.line.drop_link();
+                self.input(Input::Disconnected);
+                Ok(())
             }
             (Output::Play { idx, media_ts, packet }, _) => {
                 self.voice.play(idx.into(), media_ts, &packet);
