@@ -89,17 +89,26 @@ async function reach(page, base, screen, theme) {
   await page.waitForTimeout(150);
 }
 
-/** Calls `look(page, screen, theme, width)` for every screen, theme and width. */
-export async function forEachScreen(widths, look, only) {
-  await build({ mode: "fake", logLevel: "warn" });
+/** Builds and serves the samples, opens Chromium, calls `work(browser, base)`, and cleans up. */
+export async function withBrowser(work) {
+  await build({ mode: "fake", logLevel: "error" });
   const server = await serve();
-  const base = `http://127.0.0.1:${server.address().port}`;
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
   });
-  const problems = [];
   try {
+    return await work(browser, `http://127.0.0.1:${server.address().port}`);
+  } finally {
+    await browser.close();
+    server.close();
+  }
+}
+
+/** Calls `look(page, screen, theme, width)` for every screen, theme and width. */
+export async function forEachScreen(widths, look, only) {
+  const problems = [];
+  await withBrowser(async (browser, base) => {
     for (const theme of ["light", "dark"]) {
       for (const width of widths) {
         const page = await browser.newPage({ viewport: { width, height: width === 360 ? 720 : 800 }, locale: "en-GB" });
@@ -119,9 +128,6 @@ export async function forEachScreen(widths, look, only) {
         await page.close();
       }
     }
-  } finally {
-    await browser.close();
-    server.close();
-  }
+  });
   return problems;
 }
