@@ -23,6 +23,9 @@ const ADJUST_EVERY: u32 = 25;
 /// … or this many when it is far too long.
 const ADJUST_SOON: u32 = 4;
 const FAR_TOO_LONG_US: i64 = 40_000;
+/// Beyond this, as after a stall of the loudspeaker, frames are left out: shortening would take
+/// seconds.
+const HOPELESS_US: i64 = 160_000;
 /// How far the delay may leave its target before it is adjusted. The sum exceeds the longest
 /// single adjustment (10 ms), so that one does not provoke the other.
 const TOO_LONG_US: i64 = 7_500;
@@ -148,6 +151,8 @@ pub struct JitterBuffer {
     /// The least delay since the last adjustment, and frames since.
     least_delay_us: i64,
     since_adjust: u32,
+    /// Frames should be shortened where it is inaudible, until one was.
+    shorten: bool,
     stats: JitterStats,
 }
 
@@ -163,6 +168,7 @@ impl Default for JitterBuffer {
             jumps: 0,
             least_delay_us: i64::MAX,
             since_adjust: 0,
+            shorten: false,
             stats: JitterStats::default(),
         }
     }
@@ -263,6 +269,7 @@ impl JitterBuffer {
     }
 
     fn play(&mut self, play_at_us: i64) -> Pop {
+        self.leave_out(play_at_us);
         let Some(slot) = self.slots.pop_front() else {
             return Pop::Silence;
         };
@@ -270,6 +277,22 @@ impl JitterBuffer {
         self.concealed_run = 0;
         self.stats.played += 1;
         Pop::Play(slot.packet, self.adjust(self.delay_us(play_at_us, slot.ts)))
+    }
+
+    /// Leaves out the oldest frames while the delay is hopelessly long and newer ones wait.
+    fn leave_out(&mut self, play_at_us: i64) {
+        let target_us = self.delay.target_us();
+        let excess_us = |buffer: &Self, ts| buffer.delay_us(play_at_us, ts) - target_us;
+        if self.slots.front().is_none_or(|slot| excess_us(self, slot.ts) < HOPELESS_US) {
+            return;
+        }
+        while self.slots.len() > 1
+            && self.slots.front().is_some_and(|slot| excess_us(self, slot.ts) > TOO_LONG_US)
+        {
+            self.slots.pop_front();
+            self.stats.lost += 1;
+        }
+        self.restart_adjusting();
     }
 
     fn stall(&mut self) -> Pop {
@@ -304,27 +327,23 @@ impl JitterBuffer {
         let excess_us = self.least_delay_us - self.delay.target_us();
         let far_too_long = excess_us > FAR_TOO_LONG_US && self.since_adjust >= ADJUST_SOON;
         if self.since_adjust < ADJUST_EVERY && !far_too_long {
-            return Adjust::Keep;
+            return self.wish();
         }
-        let adjust = if far_too_long {
-            Adjust::MustShorten
-        } else if excess_us > TOO_LONG_US {
-            Adjust::Shorten
-        } else if excess_us < -TOO_SHORT_US {
-            Adjust::Lengthen
-        } else {
-            Adjust::Keep
-        };
-        match adjust {
-            // Not done yet: the listener says when it found a place.
-            Adjust::Shorten => {}
-            _ => self.restart_adjusting(),
+        self.restart_adjusting();
+        if far_too_long {
+            return Adjust::MustShorten;
         }
-        adjust
+        self.shorten = excess_us > TOO_LONG_US;
+        if excess_us < -TOO_SHORT_US { Adjust::Lengthen } else { self.wish() }
+    }
+
+    fn wish(&self) -> Adjust {
+        if self.shorten { Adjust::Shorten } else { Adjust::Keep }
     }
 
     /// Tells that the asked adjustment was made, so that its effect is measured afresh.
     pub fn adjusted(&mut self) {
+        self.shorten = false;
         self.restart_adjusting();
     }
 

