@@ -31,6 +31,8 @@ use crate::{DeskOptions, Request, Sink, levels};
 
 /// Levels and meters move this often.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long the end waits for what is still being kept: longer than any keychain takes that works.
+const KEEP_WITHIN: Duration = Duration::from_secs(3);
 /// Longest display name and title, bytes: what a join request holds.
 const NAME_MAX: usize = 64;
 const DISPLAY_NAME: &str = "display-name";
@@ -110,9 +112,19 @@ impl State {
         }
     }
 
-    fn close(&mut self) {
+    /// Leaves, and lets go of everything, the profile's lock last: whoever waits may open it again.
+    fn close(mut self) {
         self.running = None; // leaves
         std::mem::replace(&mut self.host, Host::Off).stop();
+        let keeping = self.profile.as_ref().map(Arc::downgrade);
+        drop(self);
+        // What a meeting brought last may still be on its way into the keychain.
+        let started = Instant::now();
+        while keeping.as_ref().is_some_and(|p| p.strong_count() > 0)
+            && started.elapsed() < KEEP_WITHIN
+        {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     fn look(&mut self) {
@@ -375,18 +387,13 @@ impl State {
         Ok(())
     }
 
-    /// A new standup on the given relay, the one of the settings, or the one in this application.
+    /// A new standup on the given relay, or on the one in this application.
     fn create_standup(&mut self, title: &str, relay: Option<String>) -> Outcome<Reply> {
         let profile = self.profile()?;
         let title = tidy_text(title).ok_or(ErrorCode::TitleInvalid)?;
-        let chosen = relay.or_else(|| self.relay.clone()).filter(|r| !r.trim().is_empty());
-        let (relay, cert) = match chosen {
+        let (relay, cert) = match relay {
             Some(relay) => (relay.trim().to_owned(), None),
-            None => self
-                .host
-                .place()
-                .map(|(address, pin)| (address, Some(pin)))
-                .ok_or(ErrorCode::RelayMissing)?,
+            None => self.own_relay()?,
         };
         RelayAddr::parse(&relay, cert).map_err(|_| ErrorCode::AddressInvalid)?;
         let link = Link::create(&relay, profile.identity.fingerprint(), cert, &mut OsEntropy);
@@ -426,6 +433,9 @@ impl State {
         }
         let link = self.target(&profile, target)?;
         self.opened_link = None;
+        if link.relay_cert.is_some() && link.organizer == profile.identity.fingerprint() {
+            self.own_relay()?; // a standup that this computer hosts
+        }
         self.sound.test(&self.prefs, false)?;
         let title = self.book.title_of(&link.meeting_id);
         self.running =
@@ -551,6 +561,15 @@ impl State {
             voice.set_gain(idx.into(), gain);
         }
         Ok(())
+    }
+
+    /// Address and certificate of the relay in this application, started if it is not running.
+    fn own_relay(&mut self) -> Outcome<(String, Option<[u8; 32]>)> {
+        if self.host.place().is_none() {
+            self.host_here(true)?;
+        }
+        let (address, pin) = self.host.place().ok_or(ErrorCode::HostHereFailed)?;
+        Ok((address, Some(pin)))
     }
 
     fn host_here(&mut self, on: bool) -> Outcome<()> {

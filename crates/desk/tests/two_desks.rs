@@ -98,8 +98,8 @@ fn a_standup_from_first_run_to_the_next_day() {
     let mina = Seat::open(dir.path(), &store, "mina", &address);
     ines.ready("Ines");
     mina.ready("Mina");
-    let Reply::Standup { id } =
-        ines.ask(Command::CreateStandup { title: "Harbour team".into(), relay: None })
+    let Reply::Standup { id } = ines
+        .ask(Command::CreateStandup { title: "Harbour team".into(), relay: Some(address.clone()) })
     else {
         panic!("no standup")
     };
@@ -168,6 +168,30 @@ fn a_standup_from_first_run_to_the_next_day() {
     ines.desk.close();
     mina.meeting("the end", |m| matches!(m.phase, MeetingPhase::Ended { .. }));
     mina.desk.close();
+}
+
+#[test]
+fn a_standup_hosted_here_needs_no_other_relay() {
+    let (dir, store): (_, Store) =
+        (tempfile::tempdir().unwrap(), keyring_core::mock::Store::new().unwrap());
+    let (ines, mina) =
+        (Seat::open(dir.path(), &store, "ines", ""), Seat::open(dir.path(), &store, "mina", ""));
+    ines.ready("Ines");
+    mina.ready("Mina");
+    let Reply::Standup { id } =
+        ines.ask(Command::CreateStandup { title: "At home".into(), relay: None })
+    else {
+        panic!("no standup")
+    };
+    let link = ines.see().standups[0].link.clone();
+    ines.ask(Command::Join { target: JoinTarget::Standup { id }, muted: true });
+    ines.meeting("an open meeting", confirmed(1));
+    mina.ask(Command::Join { target: JoinTarget::Link { link }, muted: true });
+    let request = ines.meeting("a knock", |m| !m.lobby.is_empty()).lobby[0].id.clone();
+    ines.ask(Command::Admit { request });
+    assert_eq!(ines.meeting("two", confirmed(2)).code, mina.meeting("two", confirmed(2)).code);
+    mina.desk.close();
+    ines.desk.close();
 }
 
 #[test]
