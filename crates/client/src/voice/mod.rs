@@ -16,6 +16,7 @@
 mod capture;
 mod frames;
 mod playout;
+mod priority;
 mod shared;
 mod sink;
 mod source;
@@ -149,7 +150,11 @@ impl Voice {
         name: &str,
         run: impl FnOnce() + Send + 'static,
     ) -> Result<(), std::io::Error> {
-        self.threads.push(std::thread::Builder::new().name(name.into()).spawn(run)?);
+        let raised = || {
+            priority::raise();
+            run();
+        };
+        self.threads.push(std::thread::Builder::new().name(name.into()).spawn(raised)?);
         Ok(())
     }
 
