@@ -1,10 +1,11 @@
 //! What every state has at hand: configuration, randomness, the time of this input, the outbox.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use standfast_crypto::{Entropy, Fingerprint, Hedged, Identity, Secret};
 use standfast_wire::codec::Field;
 use standfast_wire::control::{Hash, Kind};
+use standfast_wire::limits::MAX_SESSIONS;
 
 use crate::journal::Journal;
 use crate::limits::READ_AGAIN_MS;
@@ -23,6 +24,8 @@ pub(crate) struct Core {
     pub(crate) muted: bool,
     /// When the connection was lost; `None` while there is one.
     pub(crate) offline_since_ms: Option<u64>,
+    /// Sessions whose boards are read as far as they went when we connected.
+    read: BTreeSet<Hash>,
     read_again_ms: Option<u64>,
 }
 
@@ -40,6 +43,7 @@ impl Core {
             counters: Counters::default(),
             muted,
             offline_since_ms: Some(now.mono_ms),
+            read: BTreeSet::new(),
             read_again_ms: None,
         }
     }
@@ -64,17 +68,29 @@ impl Core {
     /// which is long ago for a device that slept.
     pub(crate) fn went_offline(&mut self) {
         self.offline_since_ms.get_or_insert(self.before_ms);
+        self.read.clear();
         self.changed();
     }
 
+    /// A board is read. Of a new one that can be before its Open came.
+    pub(crate) fn note_read(&mut self, session: Hash) {
+        if self.read.len() >= MAX_SESSIONS {
+            self.read.pop_first();
+        }
+        self.read.insert(session);
+    }
+
+    pub(crate) fn has_read(&self, session: &Hash) -> bool {
+        self.read.contains(session)
+    }
+
     /// Asks for the boards from their start, unless that was tried lately.
-    pub(crate) fn read_again(&mut self) -> bool {
-        let due = self.read_again_ms.is_none_or(|at| self.ms() >= at + READ_AGAIN_MS);
-        if due {
+    pub(crate) fn read_again(&mut self) {
+        if self.read_again_ms.is_none_or(|at| self.ms() >= at + READ_AGAIN_MS) {
             self.read_again_ms = Some(self.ms());
+            self.read.clear();
             self.out.push_back(Output::ReadAgain);
         }
-        due
     }
 
     pub(crate) fn nonce(&mut self) -> [u8; 16] {

@@ -45,7 +45,6 @@ pub(crate) struct Joining {
     prepared: Option<Prepared>,
     /// The newest wrap for us and the head. Who made it shows only when it opens.
     wrap: Option<KeyWrap>,
-    caught_up: bool,
     /// Of the generator, from here on: whoever is let in late knows how late it is.
     watch: Watch,
     /// When a heartbeat came that had not lain on the board.
@@ -67,28 +66,20 @@ impl Joining {
             asked: None,
             prepared: None,
             wrap: None,
-            caught_up: false,
             watch,
             alive_ms: None,
             early_acks: EarlyAcks::default(),
         }
     }
 
-    /// The verified history stays, every secret is gone, the seat is new. With `caught_up` the
-    /// board is still being read, and we ask at once.
-    pub(crate) fn again(
-        core: &mut Core,
-        history: (Session, Chain),
-        watch: Watch,
-        caught_up: bool,
-    ) -> State {
+    /// The verified history stays, every secret is gone, the seat is new. We ask at once, or when
+    /// the board is read.
+    pub(crate) fn again(core: &mut Core, history: (Session, Chain), watch: Watch) -> State {
         core.journal.erased_all(core.now);
         let (session, chain) = history;
         let mut joining = Box::new(Self::new(session, watch));
-        (joining.chain, joining.caught_up) = (chain, caught_up);
-        if caught_up {
-            joining.ask(core);
-        }
+        joining.chain = chain;
+        joining.ask(core);
         core.changed();
         State::Joining(joining)
     }
@@ -138,12 +129,9 @@ impl Joining {
             Input::Connected => core.offline_since_ms = None,
             Input::Disconnected => {
                 core.went_offline();
-                (self.caught_up, self.asked, self.prepared) = (false, None, None);
+                (self.asked, self.prepared) = (None, None);
             }
-            Input::CaughtUp { session_id } if session_id == self.session.id() => {
-                self.caught_up = true;
-                self.ask(core);
-            }
+            Input::CaughtUp { .. } => self.ask(core),
             Input::Command(Command::Leave | Command::End) => return self.leave(core),
             Input::Delivered { poster, envelope } => return self.delivered(core, poster, envelope),
             Input::Tick => {
@@ -185,7 +173,7 @@ impl Joining {
             Ok(Step::Over) => State::Connecting(Box::default()),
             Err(refusal) => {
                 core.refused(refusal);
-                if refusal == Refusal::Missing && self.caught_up {
+                if refusal == Refusal::Missing && core.has_read(&self.session.id()) {
                     core.read_again();
                 }
                 State::Joining(self)
@@ -244,7 +232,11 @@ impl Joining {
             return Ok(());
         }
         match self.invitation(core) {
-            Some(entry) if self.prepared.is_none() => self.prepare(core, &entry, &wrap),
+            Some(entry) if self.prepared.is_none() => {
+                self.prepare(core, &entry, &wrap)?;
+                self.confirm_invitation(core);
+                Ok(())
+            }
             _ => {
                 self.wrap = Some(wrap);
                 Ok(())
@@ -255,7 +247,7 @@ impl Joining {
     fn heartbeat(&mut self, core: &Core, letter: &Letter) -> Result<(), Refusal> {
         let beat = letter.authentic::<Heartbeat>(&self.session.organizer, &self.session.scope)?;
         self.watch.beat(&beat.message, beat.hash("SF1/hb"), core.ms());
-        if self.caught_up {
+        if core.has_read(&self.session.id()) {
             self.alive_ms = Some(core.ms());
         }
         Ok(())
@@ -269,25 +261,32 @@ impl Joining {
 
     /// The board is read: ask, and confirm the first epoch if we were invited to it.
     fn ask(&mut self, core: &mut Core) {
-        if self.asked.is_some() || self.chain.head().is_none() {
+        let ready = core.has_read(&self.session.id()) && self.chain.head().is_some();
+        if self.asked.is_some() || !ready {
             return;
         }
         let seen = self.watch.last().map_or(self.chain.tip(), |(h, _)| h);
-        let mut seat = Seat::ask(core, &mut self.session, Some(seen));
+        let seat = Seat::ask(core, &mut self.session, Some(seen));
         self.watch.restart();
-        if let Some(prepared) = &mut self.prepared {
-            let (bundle_id, term) = (prepared.bundle_id, self.chain.term());
-            // The prekey has opened its one session.
-            take_prekey(core, &bundle_id);
-            core.out.push_back(Output::ErasePrekey { bundle_id });
-            if let Some(chain) = prepared.chain.take() {
-                seat.adopt_chain(bundle_id, term, chain);
-            }
-            acknowledge(core, &self.session, &mut seat, &mut prepared.epoch, prepared.idx);
-        }
         let every = if self.expected(core) { ASK_AGAIN_MS } else { KNOCK_AGAIN_MS };
         let (at_ms, again_at_ms) = (core.ms(), core.ms() + every);
         self.asked = Some(Asked { seat, at_ms, again_at_ms, key_request_at_ms: None });
+        self.confirm_invitation(core);
+    }
+
+    /// Confirms the first epoch, once it is open and we have asked. The prekey has opened its one
+    /// session then.
+    fn confirm_invitation(&mut self, core: &mut Core) {
+        let (Some(prepared), Some(Asked { seat, .. })) = (&mut self.prepared, &mut self.asked)
+        else {
+            return;
+        };
+        let Some(chain) = prepared.chain.take() else { return };
+        let bundle_id = prepared.bundle_id;
+        take_prekey(core, &bundle_id);
+        core.out.push_back(Output::ErasePrekey { bundle_id });
+        seat.adopt_chain(bundle_id, self.chain.term(), chain);
+        acknowledge(core, &self.session, seat, &mut prepared.epoch, prepared.idx);
     }
 
     /// Our entry in the first epoch, while it is the head.
@@ -329,7 +328,7 @@ impl Joining {
 
     /// Goes live when an announce or an Arrival names our own request.
     fn try_enter(mut self: Box<Self>, core: &mut Core) -> State {
-        self.ask_when_ready(core);
+        self.ask(core);
         if self.arrived() {
             return self.enter_first_epoch(core);
         }
@@ -340,12 +339,6 @@ impl Joining {
                 core.refused(refusal);
                 State::Joining(self)
             }
-        }
-    }
-
-    fn ask_when_ready(&mut self, core: &mut Core) {
-        if self.caught_up {
-            self.ask(core);
         }
     }
 

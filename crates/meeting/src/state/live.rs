@@ -48,10 +48,8 @@ struct Ending {
 enum Step {
     Stay,
     Out(LeftWhy),
-    /// The board is being read from here on.
+    /// With a new request, once the board is read.
     JoinAgain,
-    /// The relay will show the board again first.
-    Reconnected,
     /// Something is missing on the way from our head: the board is read from its start first.
     ReadAgain,
     /// This generator was away so long that everyone has erased: a new session.
@@ -154,16 +152,16 @@ impl Live {
                 }
                 Left::enter(core, why)
             }
-            Step::JoinAgain | Step::Reconnected | Step::ReadAgain => {
-                let connected = matches!(step, Step::JoinAgain | Step::ReadAgain)
-                    && core.offline_since_ms.is_none();
-                let reading = connected && !(matches!(step, Step::ReadAgain) && core.read_again());
+            Step::JoinAgain | Step::ReadAgain => {
+                if matches!(step, Step::ReadAgain) {
+                    core.read_again();
+                }
                 let Self { seated, role, .. } = *self;
                 let watch = match role {
                     Role::Follower(follower) => follower.watch,
                     Role::Generator(_) => Watch::new(core.ms()),
                 };
-                Joining::again(core, (seated.session, seated.chain), watch, reading)
+                Joining::again(core, (seated.session, seated.chain), watch)
             }
             Step::OpenAnew => {
                 core.journal.erased_all(core.now);
@@ -182,7 +180,7 @@ impl Live {
         core.changed();
         let brief = away <= BRIEF_OFFLINE_MS;
         match &mut self.role {
-            Role::Follower(_) if !brief => return Ok(Step::Reconnected),
+            Role::Follower(_) if !brief => return Ok(Step::JoinAgain),
             Role::Generator(_) if away >= FORGET_MS => return Ok(Step::OpenAnew),
             Role::Follower(_) => self.seated.seat.repeat_ack(core),
             Role::Generator(generator) => {

@@ -28,6 +28,9 @@ pub(crate) enum State {
 
 impl State {
     pub(crate) fn handle(self, core: &mut Core, input: Input<'_>) -> Self {
+        if let Input::CaughtUp { session_id } = input {
+            core.note_read(session_id);
+        }
         match (self, input) {
             (state, Input::Known(known)) => {
                 core.cfg.known = known;
