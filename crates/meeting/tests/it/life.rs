@@ -5,8 +5,11 @@ use standfast_meeting::{Admission, Command, LeftWhy, Phase, Presence, Reason};
 use crate::room::Room;
 
 /// Ines and whoever else, all in by the link alone.
-fn meeting(names: &[&'static str]) -> Room {
-    let mut room = Room::new();
+pub fn meeting(names: &[&'static str]) -> Room {
+    meeting_in(Room::new(), names)
+}
+
+pub fn meeting_in(mut room: Room, names: &[&'static str]) -> Room {
     room.organizer(&[], Admission::AnyoneWithLink);
     room.pass(1_100);
     for name in names {

@@ -2,5 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 #![allow(unreachable_pub, reason = "a test binary exports nothing")]
 
+mod hostile;
 mod life;
+mod mallory;
+mod rogue;
 mod room;
+mod storm;

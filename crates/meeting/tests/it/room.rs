@@ -24,6 +24,15 @@ impl Entropy for Seeded {
 /// Given the receiver and a message, what is delivered instead.
 pub type Tamper = Box<dyn FnMut(&str, &Envelope) -> Option<Envelope>>;
 
+/// Given the receiver and whether it is control, the delays of the copies that arrive.
+pub type Fate = Box<dyn FnMut(&str, bool) -> Vec<u64>>;
+
+/// Something on its way to a device.
+enum Flying {
+    Control(&'static str, Envelope),
+    Media(Vec<u8>),
+}
+
 /// One device: its engine, and what came out for ear and keychain.
 pub struct Device {
     pub meeting: Meeting,
@@ -40,7 +49,11 @@ pub struct Room {
     pub sent: Vec<(&'static str, Vec<u8>)>,
     pub ended: bool,
     pub now: Now,
-    link: Link,
+    pub link: Link,
+    /// With it, deliveries take time, get lost or come twice: delays in ms, one per copy.
+    pub fate: Option<Fate>,
+    flying: BTreeMap<(u64, u64), (&'static str, Flying)>,
+    flights: u64,
     /// Changes or drops what is delivered to a device.
     pub tamper: Option<Tamper>,
 }
@@ -67,6 +80,9 @@ impl Room {
             ended: false,
             now: Now { mono_ms: 1_000_000, wall_ms: 1_800_000_000_000 },
             link,
+            fate: None,
+            flying: BTreeMap::new(),
+            flights: 0,
             tamper: None,
         }
     }
@@ -82,13 +98,17 @@ impl Room {
     }
 
     pub fn add(&mut self, name: &'static str, part: Part, known: Vec<Known>) {
-        let identity = Arc::new(identity(name));
+        self.add_process(name, name, part, known);
+    }
+
+    /// A process called `name` with the identity of `whose`.
+    pub fn add_process(&mut self, name: &'static str, whose: &str, part: Part, known: Vec<Known>) {
         let config = Config {
-            identity,
+            identity: Arc::new(identity(whose)),
             meeting_id: self.link.meeting_id,
             organizer: self.link.organizer,
             link: self.link.keys(),
-            name: name.to_owned(),
+            name: whose.to_owned(),
             part,
             known,
             muted: false,
@@ -111,10 +131,9 @@ impl Room {
     pub fn connect(&mut self, name: &'static str) {
         self.devices.get_mut(name).unwrap().online = true;
         self.input(name, Input::Connected);
+        // What earlier connections of its own posted, too.
         for (from, envelope) in self.board.clone() {
-            if from != name {
-                self.deliver(name, from, &envelope);
-            }
+            self.deliver(name, from, &envelope);
         }
         let sessions: Vec<_> = self.board.iter().map(|(_, e)| e.session_id).collect();
         if let Some(session_id) = sessions.last() {
@@ -125,6 +144,7 @@ impl Room {
 
     pub fn disconnect(&mut self, name: &'static str) {
         self.devices.get_mut(name).unwrap().online = false;
+        self.flying.retain(|_, (to, _)| *to != name);
         self.input(name, Input::Disconnected);
         self.run();
     }
@@ -149,6 +169,42 @@ impl Room {
         self.input(to, Input::Delivered { poster: poster(from), envelope: &envelope });
     }
 
+    /// On its way at once, or as fate has it.
+    fn send(&mut self, to: &'static str, what: Flying) {
+        let control = matches!(what, Flying::Control(..));
+        let Some(fate) = &mut self.fate else { return self.arrive(to, what) };
+        for delay in fate(to, control) {
+            let copy = match &what {
+                Flying::Control(from, envelope) => Flying::Control(from, envelope.clone()),
+                Flying::Media(frame) => Flying::Media(frame.clone()),
+            };
+            self.flights += 1;
+            self.flying.insert((self.now.mono_ms + delay, self.flights), (to, copy));
+        }
+    }
+
+    fn arrive(&mut self, to: &'static str, what: Flying) {
+        match what {
+            Flying::Control(from, envelope) => self.deliver(to, from, &envelope),
+            Flying::Media(frame) => self.input(to, Input::Media(&frame)),
+        }
+    }
+
+    /// Given to a device as from a stranger, and what follows from it.
+    pub fn inject(&mut self, to: &str, envelope: &Envelope) {
+        self.input(to, Input::Delivered { poster: poster("mallory"), envelope });
+        self.run();
+    }
+
+    /// Put on the board by a stranger.
+    pub fn post(&mut self, envelope: &Envelope) {
+        self.board.push(("mallory", envelope.clone()));
+        let names: Vec<_> = self.devices.keys().copied().collect();
+        let poster = poster("mallory");
+        names.into_iter().for_each(|to| self.input(to, Input::Delivered { poster, envelope }));
+        self.run();
+    }
+
     /// Carries out outputs until nothing moves.
     pub fn run(&mut self) {
         let mut work: VecDeque<(&'static str, Output)> = VecDeque::new();
@@ -170,11 +226,13 @@ impl Room {
             Output::Post(_) | Output::Media(_) if !self.devices[name].online => {}
             Output::Post(envelope) => {
                 self.board.push((name, envelope.clone()));
-                others.into_iter().for_each(|to| self.deliver(to, name, &envelope));
+                others
+                    .into_iter()
+                    .for_each(|to| self.send(to, Flying::Control(name, envelope.clone())));
             }
             Output::Media(frame) => {
                 self.sent.push((name, frame.clone()));
-                others.into_iter().for_each(|to| self.input(to, Input::Media(&frame)));
+                others.into_iter().for_each(|to| self.send(to, Flying::Media(frame.clone())));
             }
             Output::OpenSession { session_id, .. } => {
                 others.into_iter().for_each(|to| self.input(to, Input::CaughtUp { session_id }));
@@ -210,15 +268,17 @@ impl Room {
     pub fn pass(&mut self, ms: u64) {
         let until = self.now.mono_ms + ms;
         loop {
-            let next = self
-                .devices
-                .values()
-                .filter_map(|d| d.meeting.timeout_ms())
-                .min()
-                .unwrap_or(u64::MAX);
+            let due = self.devices.values().filter_map(|d| d.meeting.timeout_ms());
+            let flying = self.flying.keys().map(|(at, _)| *at);
+            let next = due.chain(flying).min().unwrap_or(u64::MAX);
             let step = next.clamp(self.now.mono_ms + 1, until.max(self.now.mono_ms + 1));
             self.now.wall_ms += step - self.now.mono_ms;
             self.now.mono_ms = step;
+            while let Some(next) = self.flying.first_entry().filter(|e| e.key().0 <= step) {
+                let (to, what) = next.remove();
+                self.arrive(to, what);
+                self.run();
+            }
             let names: Vec<_> = self.devices.keys().copied().collect();
             for name in names {
                 if self.devices[name].meeting.timeout_ms().is_some_and(|at| at <= step) {
