@@ -269,7 +269,7 @@ impl JitterBuffer {
     }
 
     fn play(&mut self, play_at_us: i64) -> Pop {
-        self.leave_out(play_at_us);
+        self.leave_out();
         let Some(slot) = self.slots.pop_front() else {
             return Pop::Silence;
         };
@@ -279,20 +279,26 @@ impl JitterBuffer {
         Pop::Play(slot.packet, self.adjust(self.delay_us(play_at_us, slot.ts)))
     }
 
-    /// Leaves out the oldest frames while the delay is hopelessly long and newer ones wait.
-    fn leave_out(&mut self, play_at_us: i64) {
+    /// Leaves out the oldest frames if hopelessly many wait. Counts what is held, not the delay
+    /// beyond the fastest path: after a stall of the sender that is stale for two seconds.
+    fn leave_out(&mut self) {
         let target_us = self.delay.target_us();
-        let excess_us = |buffer: &Self, ts| buffer.delay_us(play_at_us, ts) - target_us;
-        if self.slots.front().is_none_or(|slot| excess_us(self, slot.ts) < HOPELESS_US) {
+        if self.held_us() < target_us + HOPELESS_US {
             return;
         }
-        while self.slots.len() > 1
-            && self.slots.front().is_some_and(|slot| excess_us(self, slot.ts) > TOO_LONG_US)
-        {
+        while self.held_us() > target_us {
             self.slots.pop_front();
             self.stats.lost += 1;
         }
         self.restart_adjusting();
+    }
+
+    /// The media time between the oldest and the newest packet held.
+    fn held_us(&self) -> i64 {
+        match (self.slots.front(), self.slots.back()) {
+            (Some(first), Some(last)) => micros(last.ts - first.ts),
+            _ => 0,
+        }
     }
 
     fn stall(&mut self) -> Pop {
@@ -325,7 +331,10 @@ impl JitterBuffer {
         self.least_delay_us = self.least_delay_us.min(delay_us);
         self.since_adjust += 1;
         let excess_us = self.least_delay_us - self.delay.target_us();
-        let far_too_long = excess_us > FAR_TOO_LONG_US && self.since_adjust >= ADJUST_SOON;
+        // With nothing left to play, the delay is not too long but the path has become slower.
+        let far_too_long = excess_us > FAR_TOO_LONG_US
+            && self.since_adjust >= ADJUST_SOON
+            && !self.slots.is_empty();
         if self.since_adjust < ADJUST_EVERY && !far_too_long {
             return self.wish();
         }

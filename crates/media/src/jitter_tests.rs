@@ -206,6 +206,21 @@ fn hopeless_delay_is_left_out_at_once() {
     assert!(buffer.stats().delay_us < 40_000, "{:?}", buffer.stats());
 }
 
+/// A microphone that stops for a second and then goes on where it was.
+#[test]
+fn a_stalled_microphone_loses_nothing() {
+    let mut buffer = JitterBuffer::default();
+    for step in 0..300_u64 {
+        if !(100..150).contains(&step) {
+            let number = if step < 100 { step } else { step - 50 };
+            buffer.push(step * 20_000, number as u32 * 960, &[1]);
+        }
+        buffer.pop(step * 20_000 + 15_000, 0);
+    }
+    assert_eq!(buffer.stats().lost, 0, "{:?}", buffer.stats());
+    assert!(buffer.stats().delay_us < 60_000, "{:?}", buffer.stats());
+}
+
 #[test]
 fn a_flood_is_bounded() {
     let mut buffer = JitterBuffer::default();
