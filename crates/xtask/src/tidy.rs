@@ -2,6 +2,7 @@
 
 mod arrows;
 mod layout;
+mod promises;
 
 use anyhow::bail;
 
@@ -16,6 +17,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         .exec()?;
     let mut breaches = arrows::breaches(&metadata);
     breaches.extend(layout::breaches()?);
+    breaches.extend(promises::breaches()?);
     for breach in &breaches {
         println!("tidy: {breach}");
     }
