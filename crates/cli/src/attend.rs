@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use standfast_client::call::{Call, CallEvent};
 use standfast_client::entropy::OsEntropy;
+use standfast_client::figures;
 use standfast_client::profile::{Attendance, Profile};
 use standfast_client::transport::RelayAddr;
 use standfast_client::voice::{Choice, InputChoice, OutputChoice, VoiceConfig};
@@ -50,9 +51,9 @@ pub(crate) fn join(profile: Profile, args: JoinArgs) -> Result<()> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let first_audio_ms = runtime.block_on(attend(&profile, &link, &call, events, &args));
-    report::line(&report::end(&call, first_audio_ms));
+    report::line(&figures::end(&call.view(), first_audio_ms));
     if let Some(path) = &args.journal {
-        let journal = serde_json::to_vec_pretty(&report::journal(&call.view().meeting))?;
+        let journal = serde_json::to_vec_pretty(&figures::journal(&call.view().meeting))?;
         std::fs::write(path, journal)
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -98,7 +99,7 @@ async fn attend(
             changed = view.changed() => if changed.is_err() { return first_audio_ms },
             Some(event) = events.recv() => keep(profile, link, call, event),
             _ = poll.tick() => {
-                first_audio_ms = first_audio_ms.or_else(|| first_audio(call));
+                first_audio_ms = first_audio_ms.or_else(|| figures::first_audio_ms(call));
                 if !leaving && done(call, args) {
                     leaving = true;
                     call.command(Command::Leave);
@@ -117,11 +118,6 @@ fn keep(profile: &Profile, link: &Link, call: &Call, event: CallEvent) {
     if let Err(err) = tokio::task::block_in_place(|| profile.keep(&link.meeting_id, call, event)) {
         tracing::warn!(%err, "could not keep something of this meeting");
     }
-}
-
-fn first_audio(call: &Call) -> Option<u64> {
-    let at = call.voice()?.first_audio_at()?;
-    u64::try_from(at.saturating_duration_since(call.started()).as_millis()).ok()
 }
 
 /// Whether it is time to leave: by the clock since this device is live, or by the spoken file.

@@ -8,6 +8,7 @@
 pub mod call;
 pub mod clock;
 pub mod entropy;
+pub mod figures;
 pub mod profile;
 pub mod transport;
 pub mod voice;

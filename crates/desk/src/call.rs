@@ -1,10 +1,14 @@
 //! The running meeting, and what is kept of it when it is over.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use standfast_client::call::{Call, CallEvent, CallView};
 use standfast_client::clock::wall_ms;
+use standfast_client::figures;
 use standfast_client::profile::Profile;
 use standfast_crypto::Fingerprint;
 use standfast_vault::JournalHead;
@@ -25,6 +29,7 @@ pub(crate) struct Running {
     call: Option<Arc<Call>>,
     /// Stops the thread that keeps what the call brings.
     last: Option<CallView>,
+    first_audio_ms: Option<u64>,
     saved: bool,
 }
 
@@ -43,6 +48,7 @@ impl Running {
             muted_here: BTreeSet::new(),
             call: None,
             last: None,
+            first_audio_ms: None,
             saved: false,
         }
     }
@@ -80,12 +86,13 @@ impl Running {
     pub(crate) fn view(&mut self) -> Option<CallView> {
         if let Some(call) = &self.call {
             self.last = Some(call.view());
+            self.first_audio_ms = self.first_audio_ms.or_else(|| figures::first_audio_ms(call));
         }
         self.last.clone()
     }
 
     /// A call that is over lets its devices go; its last view stays for the ended screen.
-    pub(crate) fn tidy(&mut self, profile: &Profile) -> bool {
+    pub(crate) fn tidy(&mut self, profile: &Profile, report: Option<&Path>) -> bool {
         let Some(view) = self.view().filter(|view| view.over) else { return false };
         self.call = None;
         if self.saved || view.meeting.journal.is_empty() {
@@ -93,6 +100,11 @@ impl Running {
         }
         self.saved = true;
         self.save(profile, &view);
+        if let Some(path) = report
+            && let Err(err) = append(path, &figures::end(&view, self.first_audio_ms))
+        {
+            tracing::warn!(%err, "the figures of this meeting were not written");
+        }
         true
     }
 
@@ -112,4 +124,9 @@ impl Running {
             tracing::warn!("the journal was not kept");
         }
     }
+}
+
+fn append(path: &Path, figures: &serde_json::Value) -> std::io::Result<()> {
+    let mut file = File::options().create(true).append(true).open(path)?;
+    writeln!(file, "{figures}")
 }

@@ -132,7 +132,7 @@ impl State {
         self.sound.tick();
         self.prints.work(&self.worker);
         if let (Some(running), Some(profile)) = (&mut self.running, &self.profile)
-            && running.tidy(profile)
+            && running.tidy(profile, self.options.report.as_deref())
         {
             self.reread();
         }

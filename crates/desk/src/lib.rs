@@ -20,10 +20,12 @@ mod sound;
 mod standups;
 mod work;
 
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use standfast_ipc::{Command, ErrorCode, Reply, UiError, UiUpdate};
-use standfast_vault::{KeychainSource, ProfileName, Vault, VaultError, VaultOptions};
+pub use standfast_vault::{KeychainSource, ProfileName, VaultError};
+use standfast_vault::{Vault, VaultOptions};
 
 /// Where updates go. Says whether anybody still listens.
 pub type Sink = Box<dyn Fn(UiUpdate) -> bool + Send>;
@@ -38,6 +40,8 @@ pub struct DeskOptions {
     pub relay: Option<String>,
     /// A link that the system handed over. It is shown, never joined by itself.
     pub link: Option<String>,
+    /// Where to append the figures of each meeting that is over, one JSON object a line.
+    pub report: Option<PathBuf>,
     /// Which keychain.
     pub keychain: KeychainSource,
 }

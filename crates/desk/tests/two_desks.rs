@@ -27,6 +27,7 @@ impl Seat {
             data_dir: Some(dir.to_owned()),
             relay: Some(relay.to_owned()),
             link: None,
+            report: None,
             keychain: KeychainSource::Given(Arc::clone(store)),
         });
         let (desk, view) = (desk.unwrap(), Arc::new(Mutex::new(None)));
@@ -204,6 +205,7 @@ fn a_profile_is_open_once() {
         data_dir: Some(dir.path().to_owned()),
         relay: None,
         link: None,
+        report: None,
         keychain: KeychainSource::Given(Arc::clone(&store)),
     });
     assert!(matches!(again, Err(standfast_vault::VaultError::InUse { .. })));
