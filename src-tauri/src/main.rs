@@ -1,2 +1,40 @@
-//! The desktop shell.
-fn main() {}
+//! The desktop shell: one window, its commands, and nothing that decides.
+//!
+//! Everything a person can do goes to `standfast_desk`; this program only carries it between the
+//! web view and that crate.
+#![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
+
+mod args;
+mod clipboard;
+mod commands;
+mod harden;
+mod window;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use standfast_desk::Desk;
+use tauri::RunEvent;
+
+fn main() -> anyhow::Result<()> {
+    harden::process().context("protecting this process from being read")?;
+    let args = args::Args::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    let desk = Desk::open(args.desk()).context("opening the profile")?;
+    let closing = desk.clone();
+    tauri::Builder::default()
+        .manage(desk)
+        .manage(clipboard::Clipboard::default())
+        .invoke_handler(tauri::generate_handler![commands::subscribe, commands::dispatch])
+        .setup(move |app| Ok(window::open(app, &args)?))
+        .build(tauri::generate_context!())
+        .context("building the app")?
+        .run(move |_, event| {
+            if let RunEvent::Exit = event {
+                closing.close();
+            }
+        });
+    Ok(())
+}
