@@ -26,9 +26,9 @@ const STAGE: &[&str] = &[
     "gnome-keyring",
     "imagemagick",
     "libasound2-plugins",
+    "libsecret-tools",
     "pulseaudio",
     "pulseaudio-utils",
-    "tcpdump",
     "webkit2gtk-driver",
     "xvfb",
 ];

@@ -1,5 +1,87 @@
 //! The stage: two real windows, a relay, and everything that they need around them.
 
-fn main() -> anyhow::Result<()> {
-    anyhow::bail!("the stage is not built yet")
+mod app;
+mod blind;
+mod child;
+mod demo;
+mod e2e;
+mod figures;
+mod guest;
+mod hear;
+mod journey;
+mod keys;
+mod ledger;
+mod relay;
+mod session;
+mod sound;
+mod speaker;
+mod summary;
+mod tap;
+mod wav;
+
+use crate::app::Person;
+use crate::sound::Jack;
+use clap::{Parser, Subcommand};
+use xtask::paths::root;
+
+/// The organizer.
+const INES: Person =
+    Person { name: "ines", display: "Ines Marrowby", mic: Jack::MicA, ear: Jack::EarA, place: 0 };
+
+/// Who joins by the link.
+const LEO: Person =
+    Person { name: "leo", display: "Leo Quillfeather", mic: Jack::MicB, ear: Jack::EarB, place: 1 };
+
+/// What the third participant is called.
+const SANA: &str = "Sana Thistledown";
+
+/// Holds the demo and the end-to-end test.
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// A standup between two windows, measured and written down.
+    Demo {
+        /// Uses a display, a sound server and a keychain of its own even where there are some.
+        #[arg(long)]
+        virtual_stage: bool,
+    },
+    /// The end-to-end test.
+    Test,
+    /// Opens one window and takes a picture of it: a check of the stage itself.
+    Look,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    tokio::select! {
+        outcome = run(args.command) => outcome,
+        // Leaving this function stops every program of the stage.
+        _ = tokio::signal::ctrl_c() => anyhow::bail!("stopped"),
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Demo { virtual_stage: _ } => demo::run(&root().join("target/demo")).await,
+        Command::Test => e2e::run(&root().join("target/e2e")).await,
+        Command::Look => look().await,
+    }
+}
+
+async fn look() -> anyhow::Result<()> {
+    let out = root().join("target/look");
+    let session = session::Session::open(&out.join("logs")).await?;
+    let relay = relay::Relay::start(&session)?;
+    println!("relay at {} (process {})", relay.address(), relay.id());
+    let app = app::App::launch(&session, LEO, relay.address(), "1").await?;
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    println!("{}", app.ask("return document.documentElement.outerHTML").await?);
+    app.picture(&out.join("window.png")).await?;
+    app.close().await
 }

@@ -1,0 +1,171 @@
+//! The end-to-end test: two real windows on one relay, each with a microphone, a speaker and a
+//! keychain.
+
+use crate::app::App;
+use crate::hear::Exchange;
+use crate::journey::{
+    compare, first_run, knock, leave, let_in, mark_verified, meeting_code, open_standup, seal,
+    seated, unmute,
+};
+use crate::ledger::Ledger;
+use crate::relay::Relay;
+use crate::session::Session;
+use crate::sound::Jack;
+use crate::speaker;
+use crate::{INES, LEO};
+use anyhow::{Context as _, ensure};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The checks in their order, by name. Each builds on those before it.
+const CHECKS: [&str; 8] = [
+    "first run makes an identity in the keychain",
+    "a standup is created and joined through its link",
+    "both windows show the same meeting code and epoch",
+    "each window shows the fingerprint that the other has",
+    "speech is heard in both directions",
+    "leaving raises the epoch for the other",
+    "verification survives a restart",
+    "coming back makes a new epoch with the same identity",
+];
+
+/// Runs the test. Logs and, where something fails, pictures go into `out`.
+pub(crate) async fn run(out: &Path) -> anyhow::Result<()> {
+    let session = Session::open(&out.join("logs")).await?;
+    let relay = Relay::start(&session)?;
+    let ines = App::launch(&session, INES, relay.address(), "1").await?;
+    let leo = App::launch(&session, LEO, relay.address(), "1").await?;
+    let mut test = Test { session, relay, ines, leo, link: String::new(), own: String::new() };
+    let mut ledger = Ledger::default();
+    for (at, name) in CHECKS.iter().enumerate() {
+        let begun = Instant::now();
+        let outcome = test.check(at).await;
+        if !ledger.note(name, begun, outcome) {
+            test.pictures(out).await;
+            ledger.missed(&CHECKS[at + 1..]);
+            break;
+        }
+    }
+    ledger.finish()
+}
+
+struct Test {
+    ines: App,
+    leo: App,
+    relay: Relay,
+    session: Session,
+    link: String,
+    own: String,
+}
+
+impl Test {
+    async fn check(&mut self, at: usize) -> anyhow::Result<()> {
+        match at {
+            0 => self.identities().await,
+            1 => self.together().await,
+            2 => self.same_code().await,
+            3 => self.fingerprints().await,
+            4 => self.voices().await,
+            5 => self.leaving().await,
+            6 => self.restart().await,
+            _ => self.return_of_leo().await,
+        }
+    }
+
+    async fn identities(&self) -> anyhow::Result<()> {
+        first_run(&self.ines, INES.display).await?;
+        first_run(&self.leo, LEO.display).await
+    }
+
+    async fn together(&mut self) -> anyhow::Result<()> {
+        self.link = open_standup(&self.ines, "Harbour team", self.relay.authority()).await?;
+        knock(&self.leo, &self.link).await?;
+        let_in(&self.ines, 2).await?;
+        seated(&self.leo, 2).await?;
+        Ok(())
+    }
+
+    async fn same_code(&self) -> anyhow::Result<()> {
+        let (a, b) = (meeting_code(&self.ines).await?, meeting_code(&self.leo).await?);
+        ensure!(a.len() == 30, "a code of {} digits", a.len());
+        ensure!(a == b, "codes differ: {a} and {b}");
+        let (a, b) = (seal(&self.ines).await?, seal(&self.leo).await?);
+        ensure!(a.is_some() && a == b, "the lines differ: {a:?} and {b:?}");
+        Ok(())
+    }
+
+    async fn fingerprints(&mut self) -> anyhow::Result<()> {
+        let at_ines = compare(&self.ines, LEO.display).await?;
+        self.ines.click("back").await?;
+        let at_leo = compare(&self.leo, INES.display).await?;
+        ensure!(at_ines.own == at_leo.theirs, "Leo's window shows another key for Ines");
+        ensure!(at_leo.own == at_ines.theirs, "Ines's window shows another key for Leo");
+        ensure!(at_ines.own != at_leo.own, "one key for two people");
+        self.own = at_leo.own;
+        mark_verified(&self.leo).await
+    }
+
+    async fn voices(&self) -> anyhow::Result<()> {
+        unmute(&self.ines).await?;
+        unmute(&self.leo).await?;
+        self.hear(speaker::REPORT, Jack::MicA, Jack::EarB).await?;
+        self.hear(speaker::ANSWER, Jack::MicB, Jack::EarA).await
+    }
+
+    async fn hear(&self, text: &str, mic: Jack, ear: Jack) -> anyhow::Result<()> {
+        let dir = tempfile::tempdir()?;
+        let wav = dir.path().join("said.wav");
+        speaker::say(&self.session, text, &wav).await?;
+        let mut recorder = self.session.sound.record("test").await?;
+        self.session.sound.play(mic, &wav)?.finish(Duration::from_secs(60)).await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        recorder.stop();
+        let exchange = Exchange::cut(&recorder, mic, ear)?;
+        let path = format!("{} to {}", mic.sink(), ear.sink());
+        let measured = exchange.ensure_arrived().context(path.clone())?;
+        println!("        {path}: STOI {:.2}, {:.0} ms", measured.stoi, measured.mouth_to_ear_ms);
+        Ok(())
+    }
+
+    async fn leaving(&self) -> anyhow::Result<()> {
+        let before = seal(&self.ines).await?.context("an epoch before")?;
+        leave(&self.leo).await?;
+        let after = seated(&self.ines, 1).await?;
+        ensure!(after.epoch > before.epoch, "{before:?} then {after:?}");
+        Ok(())
+    }
+
+    async fn restart(&mut self) -> anyhow::Result<()> {
+        self.leo.click("go-home").await?;
+        self.leo.close().await?;
+        self.leo = App::launch(&self.session, LEO, self.relay.address(), "2").await?;
+        self.leo.see("home").await?;
+        let contact = format!("[data-testid=contact][data-name=\"{}\"]", INES.display);
+        self.leo.see(&format!("{contact} [data-trust=verified]")).await?;
+        Ok(())
+    }
+
+    async fn return_of_leo(&self) -> anyhow::Result<()> {
+        let before = seal(&self.ines).await?.context("an epoch before")?;
+        self.leo.click("join").await?;
+        let after = let_in(&self.ines, 2).await?;
+        seated(&self.leo, 2).await?;
+        ensure!(after.epoch > before.epoch, "{before:?} then {after:?}");
+        let shown = compare(&self.ines, LEO.display).await?;
+        ensure!(shown.theirs == self.own, "Leo came back with another key");
+        Ok(())
+    }
+
+    async fn pictures(&self, out: &Path) {
+        for app in [&self.ines, &self.leo] {
+            let path = out.join(format!("{}.png", app.name()));
+            for error in app.page_errors().await.unwrap_or_default() {
+                println!("        {}: {error}", app.name());
+            }
+            match app.picture(&path).await {
+                Ok(()) => println!("        see {}", path.display()),
+                Err(error) => println!("        no picture of {}: {error:#}", app.name()),
+            }
+        }
+    }
+}
