@@ -3,7 +3,7 @@
 use standfast_crypto::Fingerprint;
 use standfast_wire::codec::from_bytes;
 use standfast_wire::control::{
-    Arrival, Hash, Heartbeat, KeyRequest, KeyWrap, Kind, Reason, State as EntryState,
+    Arrival, Heartbeat, KeyRequest, KeyWrap, Kind, Reason, State as EntryState,
 };
 use standfast_wire::relay::Envelope;
 
@@ -49,7 +49,7 @@ impl Follower {
         letter: &Letter,
     ) -> Result<Standing, Refusal> {
         let link = s.chain.verify(&s.session, letter)?;
-        let standing = standing(core.me(), &s.seat.join_h, &link);
+        let standing = standing(core.me(), s, &link);
         let fresh = link.entry_of(core.me()).is_none_or(|e| s.seat.has_nonce(&e.nonce));
         if standing == Standing::Seated && !fresh {
             return Err(Refusal::NotAllowed);
@@ -105,6 +105,13 @@ impl Follower {
         if !known || beat.message.term != 1 {
             return Err(Refusal::Stale);
         }
+        let unheard = |e: &&Epoch| {
+            let over = core.ms() >= e.installed_ms + KEY_REQUEST_MS;
+            over && e.h == beat.message.h_e && !beat.message.acked.as_slice().contains(&s.idx)
+        };
+        if s.epochs.newest().filter(unheard).is_some() {
+            s.seat.repeat_ack(core); // lost on the way
+        }
         let before = self.watch.pulse(core.ms());
         self.watch.beat(&beat.message, beat.hash("SF1/hb"), core.ms());
         if before != Pulse::Steady {
@@ -147,9 +154,11 @@ impl Follower {
     }
 }
 
-fn standing(me: Fingerprint, join_h: &Hash, link: &crate::chain::Link) -> Standing {
+fn standing(me: Fingerprint, s: &Seated, link: &crate::chain::Link) -> Standing {
     match link.entry_of(me) {
-        Some(e) if e.join_h == *join_h && e.state == EntryState::In => Standing::Seated,
+        Some(e) if e.join_h == s.seat.join_h && e.state == EntryState::In => Standing::Seated,
+        // An older request of ours that was long on the way.
+        Some(e) if s.session.is_own(&e.join_h) => Standing::Dropped,
         Some(_) => Standing::Elsewhere,
         None if link.announce.reason == Reason::Removal => Standing::Removed,
         None => Standing::Dropped,

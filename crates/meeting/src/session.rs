@@ -122,7 +122,8 @@ pub(crate) struct Request {
     /// Order of arrival here.
     pub(crate) nth: usize,
     pub(crate) seen: Option<Hash>,
-    /// Pseudonym at the relay, by the relay's word: good for hints only.
+    /// Pseudonym at the relay, by the relay's word: good for hints only. None for what this process
+    /// posted itself.
     pub(crate) poster: Option<[u8; 32]>,
 }
 
@@ -301,6 +302,11 @@ impl Session {
 
     pub(crate) fn request(&self, h: &Hash) -> Option<&Request> {
         self.requests.get(h)
+    }
+
+    /// Whether this process made the request.
+    pub(crate) fn is_own(&self, h: &Hash) -> bool {
+        self.request(h).is_some_and(|request| request.poster.is_none())
     }
 
     /// The newest name that `fp` came with.

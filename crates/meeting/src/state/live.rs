@@ -182,7 +182,7 @@ impl Live {
         match &mut self.role {
             Role::Follower(_) if !brief => return Ok(Step::JoinAgain),
             Role::Generator(_) if away >= FORGET_MS => return Ok(Step::OpenAnew),
-            Role::Follower(_) => self.seated.seat.repeat_ack(core),
+            Role::Follower(_) => {}
             Role::Generator(generator) => {
                 generator.repeat(core);
                 self.seated.seat.repeat_ack(core);

@@ -123,6 +123,15 @@ impl Room {
             erased: Vec::new(),
             online: false,
         };
+        // What a process before it posted comes first in any relay's order.
+        let of_before = |what: &Flying| matches!(what, Flying::Control(from, _) if *from == name);
+        for (key, (to, what)) in std::mem::take(&mut self.flying) {
+            match what {
+                what if of_before(&what) => self.arrive(to, what),
+                what if to != name => drop(self.flying.insert(key, (to, what))),
+                _ => {}
+            }
+        }
         self.devices.insert(name, device);
         self.connect(name);
     }
@@ -184,6 +193,9 @@ impl Room {
     }
 
     fn arrive(&mut self, to: &'static str, what: Flying) {
+        if !self.devices.contains_key(to) {
+            return;
+        }
         match what {
             Flying::Control(from, envelope) => self.deliver(to, from, &envelope),
             Flying::Media(frame) => self.input(to, Input::Media(&frame)),
