@@ -26,6 +26,8 @@ mod enc;
 mod entropy;
 mod epoch;
 mod identity;
+#[cfg(test)]
+mod known_answers;
 mod link;
 mod secret;
 #[cfg(test)]
