@@ -6,9 +6,10 @@ use standfast_crypto::{Entropy, Fingerprint, Hedged, Identity, Secret};
 use standfast_wire::codec::Field;
 use standfast_wire::control::{Hash, Kind};
 use standfast_wire::limits::MAX_SESSIONS;
+use standfast_wire::relay::Envelope;
 
 use crate::journal::Journal;
-use crate::limits::READ_AGAIN_MS;
+use crate::limits::{READ_AGAIN_MS, TRIED_MAX};
 use crate::session::Session;
 use crate::{Config, Counters, Now, Output, Refusal};
 
@@ -27,6 +28,32 @@ pub(crate) struct Core {
     /// Sessions whose boards are read as far as they went when we connected.
     read: BTreeSet<Hash>,
     read_again_ms: Option<u64>,
+    pub(crate) sessions: Sessions,
+    /// The session for whose successor a prekey bundle was made.
+    pub(crate) renewed_for: Option<Hash>,
+}
+
+/// Sessions of this meeting that were opened, beside the one that is followed. Which of them lives,
+/// only heartbeats show: everyone with the link can post an old Open again.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    tried: BTreeSet<Hash>,
+    /// The one to try when ours shows no life: its Open.
+    pub(crate) other: Option<Envelope>,
+}
+
+impl Sessions {
+    /// Follows `session` from here on. Says whether it is for the first time.
+    pub(crate) fn follow(&mut self, session: Hash) -> bool {
+        if self.tried.len() >= TRIED_MAX {
+            self.tried.pop_first();
+        }
+        self.tried.insert(session)
+    }
+
+    pub(crate) fn tried(&self, session: &Hash) -> bool {
+        self.tried.contains(session)
+    }
 }
 
 impl Core {
@@ -45,6 +72,8 @@ impl Core {
             offline_since_ms: Some(now.mono_ms),
             read: BTreeSet::new(),
             read_again_ms: None,
+            sessions: Sessions::default(),
+            renewed_for: None,
         }
     }
 
@@ -85,12 +114,23 @@ impl Core {
     }
 
     /// Asks for the boards from their start, unless that was tried lately.
-    pub(crate) fn read_again(&mut self) {
-        if self.read_again_ms.is_none_or(|at| self.ms() >= at + READ_AGAIN_MS) {
+    pub(crate) fn read_again(&mut self) -> bool {
+        let due = self.read_again_ms.is_none_or(|at| self.ms() >= at + READ_AGAIN_MS);
+        if due {
             self.read_again_ms = Some(self.ms());
             self.read.clear();
             self.out.push_back(Output::ReadAgain);
         }
+        due
+    }
+
+    /// The session followed shows no life: another one to try instead, `own` being tried later.
+    pub(crate) fn other_session(&mut self, own: Option<Envelope>) -> Option<Session> {
+        if self.sessions.other.is_none() || !self.read_again() {
+            return None;
+        }
+        let other = std::mem::replace(&mut self.sessions.other, own)?;
+        Session::from_open(&self.cfg, &other).ok()
     }
 
     pub(crate) fn nonce(&mut self) -> [u8; 16] {

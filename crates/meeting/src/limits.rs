@@ -67,6 +67,9 @@ pub const STUCK_MS: u64 = 8_000;
 /// When something is missing on a board it is read from its start, at most this often.
 pub const READ_AGAIN_MS: u64 = 15_000;
 
+/// Sessions of one meeting that a device remembers to have tried: four times what a relay keeps.
+pub const TRIED_MAX: usize = 16;
+
 /// Latest use of a new epoch after its install, by reason.
 #[must_use]
 pub const fn max_ms(reason: Reason) -> u32 {

@@ -2,15 +2,24 @@
 
 use standfast_crypto::{PrivateBundle, Scope};
 use standfast_wire::codec::{Blob, to_bytes};
-use standfast_wire::control::{Kind, PrekeyBundle, Sealed};
+use standfast_wire::control::{Hash, Kind, PrekeyBundle, Sealed};
 
 use crate::Output;
+use crate::config::Part;
 use crate::core::Core;
 use crate::session::{ident_of, seal_envelope, wire_bundle};
 
 /// Draws a bundle and asks to have it stored and uploaded, in this order: a bundle at the relay
 /// whose private half was lost would cost its owner the first seconds of the next meeting.
-pub(crate) fn renew(core: &mut Core) {
+///
+/// Once in a session: what we hold from before was opened, or its first epoch was missed.
+pub(crate) fn renew(core: &mut Core, session: Hash) {
+    if core.renewed_for.replace(session) == Some(session) {
+        return;
+    }
+    if let Part::Member { prekeys } = &mut core.cfg.part {
+        prekeys.clear();
+    }
     let private = PrivateBundle::generate(&mut core.rng);
     let prekey = PrekeyBundle {
         ident: ident_of(core.identity()),

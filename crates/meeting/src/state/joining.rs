@@ -11,8 +11,10 @@ use crate::chain::Chain;
 use crate::config::Part;
 use crate::core::Core;
 use crate::epoch::Epoch;
-use crate::limits::{ASK_AGAIN_MS, KEY_REQUEST_MS, KNOCK_AGAIN_MS, SEEN_MS, SLOT_KEY_REQUEST};
-use crate::pulse::Watch;
+use crate::limits::{
+    ASK_AGAIN_MS, KEY_REQUEST_MS, KNOCK_AGAIN_MS, SEEN_MS, SLOT_KEY_REQUEST, STALE_MS,
+};
+use crate::pulse::{Pulse, Watch};
 use crate::seat::{Seat, first_contact, open_wrap};
 use crate::seated::{EarlyAcks, Seated, acknowledge};
 use crate::session::{Letter, Session, open_envelope, wire_bundle};
@@ -55,6 +57,7 @@ pub(crate) struct Joining {
 impl Joining {
     pub(crate) fn enter(core: &mut Core, session: Session) -> State {
         core.changed();
+        core.sessions.follow(session.id());
         let watch = Watch::new(core.ms());
         State::Joining(Box::new(Self::new(session, watch)))
     }
@@ -103,9 +106,11 @@ impl Joining {
         self.chain.head().is_some_and(|head| head.announce.locked)
     }
 
-    pub(crate) fn timeout_ms(&self) -> Option<u64> {
-        let asked = self.asked.as_ref()?;
-        Some(asked.key_request_at_ms.unwrap_or(u64::MAX).min(asked.again_at_ms))
+    pub(crate) fn timeout_ms(&self, core: &Core) -> Option<u64> {
+        let asked = self.asked.as_ref();
+        let asked = asked.map(|a| a.key_request_at_ms.unwrap_or(u64::MAX).min(a.again_at_ms));
+        let other = core.sessions.other.is_some().then(|| core.ms() + STALE_MS);
+        asked.into_iter().chain(other).min()
     }
 
     /// An answer can be lost with the generator's connection, and a request can have named a
@@ -125,6 +130,11 @@ impl Joining {
     }
 
     pub(crate) fn handle(mut self: Box<Self>, core: &mut Core, input: Input<'_>) -> State {
+        let silent = self.watch.pulse(core.ms()) >= Pulse::Stale;
+        let own = || self.session.logged().first().cloned();
+        if let Some(other) = silent.then(|| core.other_session(own())).flatten() {
+            return Self::enter(core, other).handle(core, input);
+        }
         match input {
             Input::Connected => core.offline_since_ms = None,
             Input::Disconnected => {
@@ -185,8 +195,15 @@ impl Joining {
     fn other_session(self: Box<Self>, core: &mut Core, envelope: &Envelope) -> State {
         let alive = self.alive_ms.is_some_and(|at| core.ms() < at + SEEN_MS);
         match Session::from_open(&core.cfg, envelope) {
-            Ok(session) if !alive => Self::enter(core, session),
-            _ => State::Joining(self),
+            Ok(session) if !alive && !core.sessions.tried(&session.id()) => {
+                core.sessions.other = self.session.logged().first().cloned();
+                Self::enter(core, session)
+            }
+            Ok(_) => {
+                core.sessions.other = Some(envelope.clone());
+                State::Joining(self)
+            }
+            Err(_) => State::Joining(self),
         }
     }
 

@@ -52,6 +52,8 @@ enum Step {
     JoinAgain,
     /// Something is missing on the way from our head: the board is read from its start first.
     ReadAgain,
+    /// Our session shows no life, and another was opened.
+    Other(Box<Session>),
     /// This generator was away so long that everyone has erased: a new session.
     OpenAnew,
 }
@@ -94,7 +96,7 @@ impl Live {
             core.refused(refusal);
             return Left::enter(core, LeftWhy::Left);
         }
-        prekey::renew(core);
+        prekey::renew(core, seated.session.id());
         let role = Role::Follower(Box::new(Follower::new(watch)));
         let mut live = Box::new(Self { seated, role, media: Media::new(core.ms()), ending: None });
         live.send_ping(core);
@@ -162,6 +164,10 @@ impl Live {
                     Role::Generator(_) => Watch::new(core.ms()),
                 };
                 Joining::again(core, (seated.session, seated.chain), watch)
+            }
+            Step::Other(session) => {
+                core.journal.erased_all(core.now);
+                Joining::enter(core, *session)
             }
             Step::OpenAnew => {
                 core.journal.erased_all(core.now);
@@ -271,16 +277,13 @@ impl Live {
         self.after(core, step)
     }
 
-    /// A live session ignores other Opens, unless its generator shows no life.
+    /// A live session ignores other Opens, until its generator shows no life.
     fn other_session(self: Box<Self>, core: &mut Core, envelope: &Envelope) -> State {
-        let Role::Follower(follower) = &self.role else { return State::Live(self) };
-        match Session::from_open(&core.cfg, envelope) {
-            Ok(session) if follower.watch.pulse(core.ms()) >= Pulse::Stale => {
-                core.journal.erased_all(core.now);
-                Joining::enter(core, session)
-            }
-            _ => State::Live(self),
+        if matches!(self.role, Role::Follower(_)) && Session::from_open(&core.cfg, envelope).is_ok()
+        {
+            core.sessions.other = Some(envelope.clone());
         }
+        self.after(core, Ok(Step::Stay))
     }
 
     fn letter(
@@ -351,6 +354,12 @@ impl Live {
                 }
             }
             Role::Follower(follower) => {
+                if follower.watch.pulse(core.ms()) >= Pulse::Stale {
+                    let own = self.seated.session.logged().first().cloned();
+                    if let Some(other) = core.other_session(own) {
+                        return Step::Other(Box::new(other));
+                    }
+                }
                 let stuck = follower.tick(core, &mut self.seated);
                 if stuck || follower.watch.pulse(core.ms()) == Pulse::Gone {
                     return Step::JoinAgain;

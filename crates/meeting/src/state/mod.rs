@@ -62,7 +62,7 @@ impl State {
     pub(crate) fn timeout_ms(&self, core: &Core) -> Option<u64> {
         match self {
             Self::Connecting(state) => state.timeout_ms(),
-            Self::Joining(state) => state.timeout_ms(),
+            Self::Joining(state) => state.timeout_ms(core),
             Self::Live(state) => Some(state.timeout_ms(core)),
             Self::Left(_) => None,
         }
