@@ -1,5 +1,4 @@
 //! Frozen outputs of our own constructions. A change here is a new protocol version.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use standfast_crypto::{
     Binding, Contact, Enc, Entropy, EpochSecret, Fingerprint, GeneratorKey, Identity, Link,

@@ -4,7 +4,7 @@ use standfast_crypto::Identity;
 use standfast_meeting::{Admission, Command, LeftWhy, Phase, Reason};
 use standfast_wire::codec::{Blob, List, from_bytes};
 use standfast_wire::control::{
-    Entry, EpochAnnounce, KEM_PUBLIC, KeyAck, KeyRequest, Kind, Role, State,
+    Entry, EpochAnnounce, KEM_PUBLIC, KeyAck, KeyRequest, Kind, Leave, Role, State,
 };
 
 use crate::life::meeting;
@@ -45,6 +45,10 @@ fn members_refuse_what_the_organizer_may_not_announce() {
     room.command("leo", Command::Leave);
     room.pass(3_000);
     let stranger = identity("stranger").fingerprint().0;
+    // Everyone holds a request of hers that was not let in.
+    let mallory = identity("mallory").fingerprint().0;
+    let (knock, knocked) = room.ask(&identity("mallory"), |join| join.seen = None);
+    room.post(&knock);
     let leo = identity("leo").fingerprint().0;
     let old = room.newest_hash(Kind::Join);
     let changes: Vec<(&str, Change)> = vec![
@@ -77,9 +81,9 @@ fn members_refuse_what_the_organizer_may_not_announce() {
         ("an idx twice", with_roster(|r| r[1].idx = r[0].idx)),
         ("another order", with_roster(|r| r.swap(0, 1))),
         ("another idx for a member", with_roster(|r| r[2].idx = 900)),
-        ("without the organizer", with_roster(|r| drop(r.remove(0)))),
+        ("without the organizer", with_roster(|r| r.retain(|e| e.idx != 0))),
         ("the organizer without a key", with_roster(|r| r[0].state = State::Off)),
-        ("somebody left out in silence", with_roster(|r| drop(r.pop()))),
+        ("somebody left out in silence", with_roster(|r| r.truncate(2))),
         ("nobody knows whom", {
             with_roster(move |r| {
                 let (idx, fp) = (900, stranger);
@@ -105,7 +109,12 @@ fn members_refuse_what_the_organizer_may_not_announce() {
         }),
         ("a stranger under a leaver's idx", {
             with_roster(move |r| {
-                r.push(Entry { idx: 3, fp: stranger, ..r[1].clone() });
+                r.push(Entry { idx: 3, fp: mallory, join_h: knocked, ..r[1].clone() });
+            })
+        }),
+        ("a request under another's name", {
+            with_roster(move |r| {
+                r.push(Entry { idx: 900, fp: stranger, join_h: knocked, ..r[1].clone() });
             })
         }),
         ("beyond the key ids", {
@@ -172,7 +181,7 @@ fn unusable_keys_end_no_meeting() {
     for bad in 0..2 {
         let (join, _) = room.ask(&mallory, |join| match bad {
             0 => join.bundle.ek = [0; 32],
-            _ => join.bundle.pk = Box::new([0xff; KEM_PUBLIC]),
+            _ => *join.bundle.pk = [0xff; KEM_PUBLIC],
         });
         room.post(&join);
         room.pass(2_500);
@@ -213,20 +222,23 @@ fn a_roster_is_told_only_by_the_organizer() {
 }
 
 #[test]
-fn a_member_that_is_back_before_its_drop_keeps_the_new_seat() {
+fn a_member_that_is_back_before_its_old_seat_is_free_keeps_the_new_one() {
     let mut room = meeting(&["mina", "jonas"]);
-    room.disconnect("jonas");
-    room.pass(13_900);
-    // Somebody joins, so that the next request is gathered; then Jonas' new process asks, and in
-    // the same 300 ms his old seat falls silent.
-    room.member("leo", Vec::new());
+    let jonas = identity("jonas");
+    let join_h = room.newest_hash(Kind::Join);
     room.devices.remove("jonas");
-    room.pass(990);
+    // Leo comes in at once; what follows within a second is gathered: Jonas' new process, and then
+    // the goodbye of the old one.
+    room.member("leo", Vec::new());
+    room.pass(100);
     room.member("jonas", Vec::new());
+    let leave = Leave { join_h, msk_private: [1; 32] };
+    room.post(&room.forge(&jonas, Kind::Leave, &leave));
     room.pass(3_000);
     let all = ["ines", "mina", "jonas", "leo"];
     assert!(all.iter().all(|n| room.see(n).phase == Phase::Live));
     assert!(room.common_code(&all).is_some());
+    assert_eq!(room.see("ines").active.unwrap().number, 5, "in one epoch");
     assert_eq!(room.hearers("jonas", 960), ["ines", "leo", "mina"]);
 }
 

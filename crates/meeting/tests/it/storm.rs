@@ -199,7 +199,7 @@ fn calm(room: &mut Room, truth: &mut Truth) {
 
 fn seeds(from: u64) {
     let only = std::env::var("STORM_SEED").ok().and_then(|seed| seed.parse().ok());
-    for seed in only.map_or(from..from + 6, |seed| seed..seed + 1) {
+    for seed in only.map_or(from..from + 3, |seed| seed..seed + 1) {
         println!("STORM_SEED={seed}");
         storm(seed);
     }
