@@ -40,7 +40,9 @@ pub const SEEN_MS: u64 = 10_000;
 pub const SILENCE_MS: u64 = 1_000;
 /// Frames of an epoch not installed yet wait so long.
 pub const UNKNOWN_FRAME_MS: u64 = 200;
-/// And at most this many of them, over all senders: 16 each for a team of 15.
+/// And at most this many of one sender, so that nobody takes the others' room.
+pub const UNKNOWN_FRAMES_EACH: usize = 16;
+/// And at most this many over all senders: a team of 15.
 pub const UNKNOWN_FRAMES: usize = 240;
 /// End: the board is deleted and the generator's keys are erased when all have said goodbye, or
 /// after this time. Every key is to be gone within a second.

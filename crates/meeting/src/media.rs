@@ -6,7 +6,9 @@ use standfast_crypto::Fingerprint;
 use standfast_frame::{Kid, ParsedFrame, Payload, Stream};
 
 use crate::core::Core;
-use crate::limits::{PING_BYTES, PING_MS, SILENCE_MS, UNKNOWN_FRAME_MS, UNKNOWN_FRAMES};
+use crate::limits::{
+    PING_BYTES, PING_MS, SILENCE_MS, UNKNOWN_FRAME_MS, UNKNOWN_FRAMES, UNKNOWN_FRAMES_EACH,
+};
 use crate::seated::Seated;
 use crate::{Output, Refusal};
 
@@ -25,10 +27,17 @@ struct Voice {
     last: Option<(u32, u32)>,
 }
 
+/// A frame that no key fits yet.
+struct Early {
+    until_ms: u64,
+    idx: u16,
+    bytes: Vec<u8>,
+}
+
 pub(crate) struct Media {
     voices: BTreeMap<u16, Voice>,
     /// Frames of an epoch that is not installed yet.
-    early: VecDeque<(u64, Vec<u8>)>,
+    early: VecDeque<Early>,
     /// When the last audio frame was sealed; `None` once the ratchet took its step for silence.
     last_voice_ms: Option<u64>,
     next_ping_ms: u64,
@@ -105,16 +114,26 @@ impl Media {
         match self.try_open(core, s, bytes) {
             Ok(fp) => fp,
             Err(Refusal::Unsupported) => {
-                // Not installed yet, perhaps: it waits a little, and among few.
-                if self.early.len() < UNKNOWN_FRAMES {
-                    self.early.push_back((core.ms() + UNKNOWN_FRAME_MS, bytes.to_vec()));
-                }
+                self.wait(core.ms(), bytes);
                 None
             }
             Err(_) => {
                 core.counters.frames_refused += 1;
                 None
             }
+        }
+    }
+
+    /// The frame's epoch may not be installed yet: it waits a little, among few of its sender.
+    fn wait(&mut self, now_ms: u64, bytes: &[u8]) {
+        let Ok(idx) = ParsedFrame::parse(bytes).map(|frame| frame.kid().idx()) else { return };
+        let waiting = self.early.iter().filter(|e| e.idx == idx).count();
+        if waiting < UNKNOWN_FRAMES_EACH && self.early.len() < UNKNOWN_FRAMES {
+            self.early.push_back(Early {
+                until_ms: now_ms + UNKNOWN_FRAME_MS,
+                idx,
+                bytes: bytes.to_vec(),
+            });
         }
     }
 
@@ -172,11 +191,11 @@ impl Media {
     /// Tries frames again whose epoch may have come; those that waited too long are silence.
     pub(crate) fn retry_early(&mut self, core: &mut Core, s: &mut Seated) {
         for _ in 0..self.early.len() {
-            let Some((until, bytes)) = self.early.pop_front() else { break };
-            match self.try_open(core, s, &bytes) {
+            let Some(early) = self.early.pop_front() else { break };
+            match self.try_open(core, s, &early.bytes) {
                 Ok(_) => {}
-                Err(Refusal::Unsupported) if core.ms() < until => {
-                    self.early.push_back((until, bytes))
+                Err(Refusal::Unsupported) if core.ms() < early.until_ms => {
+                    self.early.push_back(early)
                 }
                 Err(_) => core.counters.frames_refused += 1,
             }
@@ -189,7 +208,7 @@ impl Media {
 
     pub(crate) fn timeout_ms(&self) -> u64 {
         let silence = self.last_voice_ms.map(|at| at + SILENCE_MS);
-        let early = self.early.front().map(|(until, _)| *until);
+        let early = self.early.front().map(|e| e.until_ms);
         [silence, early].into_iter().flatten().fold(self.next_ping_ms, u64::min)
     }
 }
