@@ -52,6 +52,10 @@ export const SCREENS = [
   { name: "lobby-ask", fake: "lobby", click: ["open-lobby", "alarm-let-in"] },
   { name: "compare", fake: "meeting", tile: 4, click: ["compare"], rows: 3 },
   { name: "compare-digits", fake: "meeting", tile: 4, click: ["compare", "by-digits"] },
+  { name: "compare-from-drawer", fake: "meeting", click: ["open-security"], thenTile: 4, then: ["compare"] },
+  { name: "compare-over", fake: "meeting", tile: 4, click: ["compare", "open-security"] },
+  { name: "compare-paste", fake: "meeting", tile: 4, click: ["compare", "paste-open"] },
+  { name: "compare-lobby", fake: "lobby", click: ["open-lobby", "alarm-compare", "differs"] },
   { name: "compare-home", fake: "home", click: ["compare"] },
   { name: "compare-stop", fake: "meeting", tile: 4, click: ["compare", "differs"] },
   { name: "protects", fake: "meeting", click: ["open-security", "protects"] },
@@ -77,12 +81,13 @@ function serve() {
 }
 
 /** Goes to a screen as a user would. */
-async function reach(page, base, screen, theme) {
-  await page.goto(`${base}/?fake=${screen.fake}&theme=${theme}&still`);
+export async function reach(page, base, screen, theme, names = "") {
+  await page.goto(`${base}/?fake=${screen.fake}&theme=${theme}&names=${names}&still`);
   const hook = (id) => page.locator(`[data-testid="${id}"]`).first();
   if (screen.tile !== undefined) await page.locator('[data-testid="tile"]').nth(screen.tile).click();
   if (screen.fill && !screen.then) await hook(screen.fill[0]).fill(screen.fill[1]);
   for (const id of screen.click ?? []) await hook(id).click();
+  if (screen.thenTile !== undefined) await page.locator('[data-testid="tile"]').nth(screen.thenTile).click();
   if (screen.fill && screen.then) await hook(screen.fill[0]).fill(screen.fill[1]);
   for (const id of screen.then ?? []) await hook(id).click();
   for (let i = 0; i < (screen.rows ?? 0); i++) await page.keyboard.press("Space");

@@ -158,7 +158,7 @@ pub(crate) async fn unmute(app: &App) -> anyhow::Result<()> {
 pub(crate) async fn leave(app: &App) -> anyhow::Result<()> {
     app.click("leave").await?;
     if app.sees("leave-dialog").await {
-        app.click("leave-only").await?;
+        app.click("end-for-all").await?;
     }
     app.see("ended").await?;
     app.see("erased").await?;

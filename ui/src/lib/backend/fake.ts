@@ -1,8 +1,8 @@
 /** A back end of samples, for development, screenshots and the accessibility check.
-    `?fake=meeting&theme=dark`; the scenarios are in `samples.ts`. */
+    `?fake=meeting&theme=dark&names=joined`; the scenarios are in `samples.ts`. */
 import type { AppView, Command, ErrorCode, MeetingView, Reply, Setting, UiUpdate } from "$lib/ipc/bindings";
 import { type Backend, Refusal } from "./backend";
-import { fingerprint, LINK, scenario } from "./samples";
+import { fingerprint, LINK, scenario, stretched } from "./samples";
 
 const refuse = (code: ErrorCode): never => {
   throw new Refusal({ code, detail: "sample" });
@@ -10,7 +10,8 @@ const refuse = (code: ErrorCode): never => {
 
 export function fakeBackend(query: URLSearchParams): Backend {
   const still = query.has("still");
-  let view: AppView = scenario(query.get("fake") ?? "home");
+  const sample = (name: string) => stretched(scenario(name), query.get("names"));
+  let view: AppView = sample(query.get("fake") ?? "home");
   const theme = query.get("theme");
   if (theme === "light" || theme === "dark") view = { ...view, settings: { ...view.settings, theme } };
   let take: (update: UiUpdate) => void = () => {};
@@ -74,7 +75,7 @@ export function fakeBackend(query: URLSearchParams): Backend {
         if (command.link.length < 40) refuse("link_incomplete");
         return {
           kind: "link",
-          preview: { link: command.link, relay: "relay.example", organizer: fingerprint("leo"), organizerName: "Leo", organizerTrust: "not_verified", standup: null },
+          preview: { link: command.link, relay: "relay.example", organizer: fingerprint("leo"), organizerName: stretched("Leo", query.get("names")), organizerTrust: "not_verified", standup: null },
         };
       case "create_standup": {
         const id = `s${view.standups.length + 1}`;
@@ -86,7 +87,7 @@ export function fakeBackend(query: URLSearchParams): Backend {
         change({ standups: view.standups.filter((s) => s.id !== command.id) });
         break;
       case "join":
-        change({ meeting: scenario(view.meeting ? "meeting" : "alone").meeting });
+        change({ meeting: sample(view.meeting ? "meeting" : "alone").meeting });
         break;
       case "leave":
       case "end_for_all":
@@ -126,7 +127,7 @@ export function fakeBackend(query: URLSearchParams): Backend {
         if (!view.meeting) change({ microphoneTest: command.on ? { kind: "running", sinceMs: Date.now(), silent: false } : { kind: "off" } });
         break;
       case "read_journal":
-        return { kind: "journal", entries: scenario("ended").meeting?.timeline ?? [] };
+        return { kind: "journal", entries: sample("ended").meeting?.timeline ?? [] };
       default:
         break;
     }

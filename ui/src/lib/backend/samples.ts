@@ -60,7 +60,7 @@ const TIMELINE = [
 
 const MEETING: MeetingView = {
   standup: "s1", title: "Harbour team", link: LINK, phase: { kind: "live" }, startedAtMs: ago(256), me: 0, mayAdmit: true, mayEnd: true, mayRotate: true,
-  successor: "Jonas", epoch: { number: 7, madeAtMs: ago(4), confirmed: 5, members: 6 }, pending: null,
+  successor: null, epoch: { number: 7, madeAtMs: ago(4), confirmed: 5, members: 6 }, pending: null,
   heartbeat: { generator: "Ines", here: true, lastAtMs: ago(1), stale: false }, takeover: null, split: null, members: MEMBERS, awaited: ["Noor"], lobby: [],
   code: "830062567272157473261526356699", timeline: TIMELINE, microphone: { kind: "muted" }, connection: { quality: "good", rttMs: 24 },
 };
@@ -159,6 +159,25 @@ const SCENARIOS: Record<string, Partial<AppView>> = {
 };
 
 export const SCENARIO_NAMES = Object.keys(SCENARIOS);
+
+/** The same samples with names as long as they may be: 40 characters without a space, or 25 with some. */
+const LONG: Record<string, (text: string) => string> = {
+  joined: (text) => `${text}wolfeschlegelsteinhausenbergerdorfwelt`.slice(0, 40),
+  spaced: (text) => `${text} van der Meulen-Harrowgate`.slice(0, 25).trim(),
+};
+const NAMED = new Set([...MEMBERS.map((m) => m.name), NOOR.name, TOMAS.name, ...BASE.standups.map((s) => s.title)]);
+
+export function stretched<T>(value: T, how: string | null): T {
+  const longer = LONG[how ?? ""];
+  if (!longer) return value;
+  const stretch = (part: unknown): unknown => {
+    if (typeof part === "string") return NAMED.has(part) ? longer(part) : part;
+    if (Array.isArray(part)) return part.map(stretch);
+    if (part === null || typeof part !== "object") return part;
+    return Object.fromEntries(Object.entries(part).map(([key, inner]) => [key, stretch(inner)]));
+  };
+  return stretch(value) as T;
+}
 
 export function scenario(name: string): AppView {
   if (name.startsWith("keychain-")) return { ...BASE, ...trouble(name.slice("keychain-".length) as KeychainCause) };
