@@ -87,11 +87,12 @@ function findings() {
   }
   for (const element of document.body.querySelectorAll("*")) {
     if (element.closest("svg svg, svg *") || hidden(element)) continue;
-    const { overflowX, overflowY } = style(element);
+    const { overflowX, overflowY, textOverflow } = style(element);
     const wide = element.scrollWidth - element.clientWidth;
     if (/auto|scroll/.test(overflowX) && wide > 0) found.add(`${called(element)} scrolls sideways by ${wide} px`);
+    if (textOverflow === "ellipsis" && wide > 0 && element.clientWidth < 48) found.add(`${called(element)} is cut to ${element.clientWidth} px`);
     const high = element.scrollHeight - element.clientHeight;
-    if (/auto|scroll/.test(overflowY) && high > 0 && high < 16) found.add(`${called(element)} scrolls by only ${high} px`);
+    if (/auto|scroll/.test(overflowY) && high > 0 && high < 4) found.add(`${called(element)} scrolls by only ${high} px`);
     if (element.parentElement && element.matches("button, input, .card, .avatar, svg, .chip, .note") && !element.matches("dialog")) {
       contain(element.getBoundingClientRect(), element.parentElement, called(element));
     }
@@ -99,7 +100,7 @@ function findings() {
   const page = document.documentElement;
   if (page.scrollWidth > page.clientWidth) found.add(`the page is ${page.scrollWidth - page.clientWidth} px wider than the window`);
   const more = page.scrollHeight - page.clientHeight;
-  if (more > 0 && (more < 16 || document.querySelector(".app"))) found.add(`the page scrolls by ${more} px without need`);
+  if (more > 0 && (more < 4 || document.querySelector(".app"))) found.add(`the page scrolls by ${more} px without need`);
   return [...found];
 }
 

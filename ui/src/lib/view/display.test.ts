@@ -6,6 +6,7 @@ import { keychainScreen } from "./keychain";
 import { looksLikeLink } from "./links";
 import { ordered } from "./lobby";
 import { levelWord } from "./meter";
+import { brief } from "./names";
 import { ringed, tint } from "./people";
 import { reason } from "./reasons";
 import { screen } from "./screen";
@@ -13,6 +14,7 @@ import { rings } from "./seal";
 import { startCorner } from "./tile";
 import { bar, how } from "./timeline";
 import { age, elapsed } from "./times";
+import { titleOf } from "./title";
 
 const NOW = 1_800_000_000_000;
 const live = scenario("settled");
@@ -150,4 +152,21 @@ describe("a screen reader is told", () => {
 it("pasted text is offered only when it is a link of ours", () => {
   expect(looksLikeLink(" standfast://relay.example/x#1\n")).toBe(true);
   expect(looksLikeLink("see standfast://relay.example/x")).toBe(false);
+});
+
+describe("long names", () => {
+  it("cuts a name, not the sentence around it", () => {
+    expect(brief("Ines Marrowby")).toBe("Ines Marrowby");
+    expect(brief("Leo van der Meulen-Harrowgate", 12)).toBe("Leo van der…");
+    expect([...brief("w".repeat(40))]).toHaveLength(24);
+  });
+
+  it("names a standup after its organizer while its title is unknown", () => {
+    const { meeting } = scenario("member");
+    if (!meeting) throw new Error("no meeting");
+    expect(titleOf(meeting)).toBe("Harbour team");
+    expect(titleOf({ ...meeting, title: "" })).toBe("Jonas’s standup");
+    expect(titleOf({ ...meeting, title: "Jonas" })).toBe("Jonas’s standup");
+    expect(titleOf({ ...meeting, title: "", members: [] })).toBe("Standup");
+  });
 });

@@ -1,6 +1,7 @@
 /** The security line: the first state that applies, in the order of the design's table. */
 import type { MeetingView } from "$lib/ipc/bindings";
 import { w } from "$lib/words";
+import { brief } from "./names";
 import { counted } from "./people";
 import { reasonAfterNewKey } from "./reasons";
 import type { Seal } from "./seal";
@@ -39,11 +40,11 @@ export function securityLine(meeting: MeetingView, now: number): SecurityLine {
   if (epoch === null || phase.kind !== "live") return { state: "connecting", ...w.line.connecting, seal: seal("normal") };
   if (heartbeat?.stale) {
     const silent = secondsSince(heartbeat.lastAtMs, now);
-    return { state: "stale", first: w.line.stale.first, second: w.line.stale.second(heartbeat.generator, silent), seal: seal("stale") };
+    return { state: "stale", first: w.line.stale.first, second: w.line.stale.second(brief(heartbeat.generator), silent), seal: seal("stale") };
   }
   if (takeover) {
     const { name, gone } = takeover;
-    return { state: "takeover", first: w.line.takeover.first(name), second: w.line.takeover.second(gone, takeover.epoch), seal: seal("normal") };
+    return { state: "takeover", first: w.line.takeover.first(brief(name)), second: w.line.takeover.second(brief(gone), takeover.epoch), seal: seal("normal") };
   }
   if (split) {
     const first = w.line.split.first(hourMinute(split.fromMs), hourMinute(split.toMs));
@@ -52,7 +53,7 @@ export function securityLine(meeting: MeetingView, now: number): SecurityLine {
   if (pending) {
     const { leavers, number, confirmed, members } = pending;
     const second = leavers.length > 0
-      ? w.line.pending.second(w.list(leavers), number)
+      ? w.line.pending.second(w.list(leavers.map((name) => brief(name))), number)
       : w.line.pending.secondWithout(confirmed, members, number);
     return { state: "pending", first: w.line.pending.first(reasonAfterNewKey(pending.reason)), second, seal: seal("normal", pending) };
   }
