@@ -87,7 +87,7 @@ export async function reach(page, base, screen, theme, names = "") {
   if (screen.tile !== undefined) await page.locator('[data-testid="tile"]').nth(screen.tile).click();
   if (screen.fill && !screen.then) await hook(screen.fill[0]).fill(screen.fill[1]);
   for (const id of screen.click ?? []) await hook(id).click();
-  if (screen.thenTile !== undefined) await page.locator('[data-testid="tile"]').nth(screen.thenTile).click();
+  if (screen.thenTile !== undefined) await page.locator('[data-testid="tile"]').nth(screen.thenTile).dispatchEvent("click"); // the drawer may lie over it
   if (screen.fill && screen.then) await hook(screen.fill[0]).fill(screen.fill[1]);
   for (const id of screen.then ?? []) await hook(id).click();
   for (let i = 0; i < (screen.rows ?? 0); i++) await page.keyboard.press("Space");

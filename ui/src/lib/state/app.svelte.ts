@@ -15,6 +15,8 @@ class App {
   levels = $state.raw<Levels>(SILENCE);
   /** The security drawer is open. */
   drawer = $state(false);
+  /** The user has just opened it: it takes the focus. When it only comes back with a screen, it does not. */
+  drawerAsked = false;
 
   private backend: Backend | null = null;
   private way = $state.raw<{ place: Place; from: string | null }[]>([]);
@@ -78,6 +80,11 @@ class App {
 
   home(): void {
     this.way = [];
+  }
+
+  toggleDrawer(): void {
+    this.drawer = !this.drawer;
+    this.drawerAsked = this.drawer;
   }
 
   get canGoBack(): boolean {

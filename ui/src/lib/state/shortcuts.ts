@@ -42,7 +42,7 @@ function run(event: KeyboardEvent): boolean {
   if (key === "/") return app.go({ kind: "settings", page: "shortcuts" }), true;
   if (key === "d" && !event.shiftKey) return toggleMute(), true;
   if (!event.shiftKey || !app.inMeeting) return false;
-  if (key === "s") return (app.drawer = !app.drawer), true;
+  if (key === "s") return app.toggleDrawer(), true;
   if (key === "l" && app.meeting?.mayAdmit && app.screen.kind !== "lobby") return app.go({ kind: "lobby" }), true;
   return false;
 }
