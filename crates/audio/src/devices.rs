@@ -5,6 +5,7 @@ use std::str::FromStr;
 use cpal::traits::{DeviceTrait, HostTrait};
 
 use crate::AudioError;
+use crate::host::{host, is_pulse};
 
 /// Whether a device records or plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub enum Choice {
 
 /// Lists the devices of one direction, the default first. Empty on a machine without any.
 pub fn list(direction: Direction) -> Result<Vec<Device>, AudioError> {
-    let host = cpal::default_host();
+    let host = host();
     let default = default_device(&host, direction).and_then(|device| device.id().ok());
     let mut devices = Vec::new();
     for device in host.devices()? {
@@ -90,13 +91,9 @@ fn default_device(host: &cpal::Host, direction: Direction) -> Option<cpal::Devic
     }
 }
 
-fn is_pulse(host: &cpal::Host) -> bool {
-    host.id().to_string() == "pulseaudio"
-}
-
 /// Finds the chosen device.
 pub(crate) fn find(choice: &Choice, direction: Direction) -> Result<cpal::Device, AudioError> {
-    let host = cpal::default_host();
+    let host = host();
     match choice {
         Choice::Default => default_device(&host, direction).ok_or(AudioError::NoDevice),
         Choice::Id(id) => {

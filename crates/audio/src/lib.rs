@@ -15,6 +15,7 @@ mod convert;
 mod devices;
 mod error;
 mod gauge;
+mod host;
 mod open;
 mod playback;
 

@@ -86,6 +86,8 @@ async fn attend(
     let mut first_audio_ms = None;
     let mut printed = serde_json::Value::Null;
     let mut leaving = false;
+    // One for the whole time: a signal that comes while nobody listens is lost.
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
         let now = report::state(&view.borrow_and_update());
         if now != printed {
@@ -105,7 +107,7 @@ async fn attend(
                     call.command(Command::Leave);
                 }
             }
-            _ = tokio::signal::ctrl_c(), if !leaving => {
+            _ = &mut interrupted, if !leaving => {
                 leaving = true;
                 call.command(Command::Leave);
             }
