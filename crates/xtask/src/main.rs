@@ -7,6 +7,7 @@ mod tally;
 mod tidy;
 
 use clap::{Parser, Subcommand};
+use std::process::Stdio;
 use xtask::run::run;
 
 /// Developer commands of Standfast.
@@ -51,5 +52,6 @@ fn demo(virtual_stage: bool) -> anyhow::Result<()> {
     if virtual_stage {
         args.push("--virtual-stage");
     }
-    run(&mut build::stage(&args))
+    // Before a person's own windows, Enter ends it.
+    run(build::stage(&args).stdin(Stdio::inherit()))
 }

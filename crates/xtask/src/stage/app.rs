@@ -24,6 +24,18 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const WIDTH: u32 = 1150;
 const HEIGHT: u32 = 880;
 
+impl Person {
+    /// Where their window is on the screen, left edge in pixels.
+    fn x(self) -> u32 {
+        self.place * (WIDTH + 10)
+    }
+
+    /// Their window's part of the screen, for [`Session::picture`].
+    pub(crate) fn part(self) -> String {
+        format!("{WIDTH}x{HEIGHT}+{}+0", self.x())
+    }
+}
+
 /// Keeps what goes wrong in the page, for [`App::page_errors`].
 const COLLECT_ERRORS: &str = "
     const all = window.uncaught = [];
@@ -69,7 +81,7 @@ impl App {
         let mut command = session.command("WebKitWebDriver");
         command.args([format!("--port={port}"), "--host=127.0.0.1".to_owned()]);
         command.env("TAURI_WEBVIEW_AUTOMATION", "true");
-        command.env("PULSE_SOURCE", person.mic.source()).env("PULSE_SINK", person.ear.sink());
+        session.plug(&mut command, person.mic, person.ear);
         command.env("RUST_LOG", "info,standfast=debug");
         let driver =
             Child::start(&format!("app-{}-{run}", person.name), &mut command, session.logs())?;
@@ -103,18 +115,14 @@ impl App {
     /// # Errors
     /// When it does not appear.
     pub(crate) async fn see(&self, id: &str) -> anyhow::Result<Element> {
-        self.client
-            .wait()
-            .at_most(STEP_LIMIT)
-            .every(Duration::from_millis(50))
-            .for_element(Locator::Css(&css(id)))
-            .await
-            .with_context(|| format!("{} does not see '{id}'", self.name))
+        let selector = css(id);
+        let found = self.client.wait().at_most(STEP_LIMIT).every(Duration::from_millis(50));
+        self.within("sees", id, found.for_element(Locator::Css(&selector))).await
     }
 
     /// Whether something is on the screen now.
     pub(crate) async fn sees(&self, id: &str) -> bool {
-        self.client.find(Locator::Css(&css(id))).await.is_ok()
+        self.within("sees", id, self.client.find(Locator::Css(&css(id)))).await.is_ok()
     }
 
     /// Clicks something as soon as it is there and can be clicked.
@@ -125,20 +133,16 @@ impl App {
         let begun = Instant::now();
         loop {
             let element = self.see(id).await?;
-            match element.is_enabled().await {
-                Ok(true) => match element.click().await {
-                    Ok(()) => return Ok(()),
-                    Err(error) if begun.elapsed() > STEP_LIMIT => {
-                        return Err(error).with_context(|| format!("{} clicks '{id}'", self.name));
-                    }
+            if self.within("looks at", id, element.is_enabled()).await.is_ok_and(|enabled| enabled)
+            {
+                match self.within("clicks", id, element.click()).await {
+                    Err(error) if begun.elapsed() > STEP_LIMIT => return Err(error),
                     // Redrawn or covered in between.
                     Err(_) => {}
-                },
-                _ if begun.elapsed() > STEP_LIMIT => {
-                    anyhow::bail!("{}: '{id}' stays disabled", self.name)
+                    Ok(()) => return Ok(()),
                 }
-                _ => {}
             }
+            anyhow::ensure!(begun.elapsed() < STEP_LIMIT, "{}: '{id}' stays disabled", self.name);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -149,8 +153,8 @@ impl App {
     /// When there is no such field.
     pub(crate) async fn write(&self, id: &str, text: &str) -> anyhow::Result<()> {
         let field = self.see(id).await?;
-        field.clear().await?;
-        field.send_keys(text).await.with_context(|| format!("{} types into '{id}'", self.name))
+        self.within("clears", id, field.clear()).await?;
+        self.within("types into", id, field.send_keys(text)).await
     }
 
     /// An attribute of something.
@@ -158,7 +162,8 @@ impl App {
     /// # Errors
     /// When it is not there.
     pub(crate) async fn attribute(&self, id: &str, name: &str) -> anyhow::Result<Option<String>> {
-        Ok(self.see(id).await?.attr(name).await?)
+        let element = self.see(id).await?;
+        self.within("reads", id, element.attr(name)).await
     }
 
     /// Runs a script in the page and gives what it returns.
@@ -166,7 +171,7 @@ impl App {
     /// # Errors
     /// When the page refuses.
     pub(crate) async fn ask(&self, script: &str) -> anyhow::Result<Value> {
-        Ok(self.client.execute(script, vec![]).await?)
+        self.within("asks", "the page", self.client.execute(script, vec![])).await
     }
 
     /// Writes a picture of the window's content.
@@ -174,8 +179,8 @@ impl App {
     /// # Errors
     /// When there is no picture or no room for it.
     pub(crate) async fn picture(&self, path: &Path) -> anyhow::Result<()> {
-        fs::write(path, self.client.screenshot().await?)?;
-        Ok(())
+        let picture = self.within("takes", "a picture", self.client.screenshot()).await?;
+        Ok(fs::write(path, picture)?)
     }
 
     /// Closes the window, as at the end of a day. The profile stays.
@@ -183,7 +188,21 @@ impl App {
     /// # Errors
     /// When the driver does not answer.
     pub(crate) async fn close(&self) -> anyhow::Result<()> {
-        Ok(self.client.clone().close().await?)
+        self.within("closes", "the window", self.client.clone().close()).await
+    }
+
+    /// Gives the driver a limit: some of its answers never come.
+    async fn within<T, E: Into<anyhow::Error>>(
+        &self,
+        does: &str,
+        what: &str,
+        answer: impl Future<Output = Result<T, E>>,
+    ) -> anyhow::Result<T> {
+        tokio::time::timeout(STEP_LIMIT + Duration::from_secs(5), answer)
+            .await
+            .map_err(anyhow::Error::from)
+            .and_then(|answer| answer.map_err(Into::into))
+            .with_context(|| format!("{} {does} '{what}'", self.name))
     }
 }
 
@@ -195,7 +214,7 @@ fn capabilities(
 ) -> anyhow::Result<fantoccini::wd::Capabilities> {
     let app = release_binary("standfast-app");
     anyhow::ensure!(app.exists(), "{} is not built", app.display());
-    let x = (person.place * (WIDTH + 10)).to_string();
+    let x = person.x().to_string();
     let report = session.report(person.name);
     let (width, height) = (WIDTH.to_string(), HEIGHT.to_string());
     let report = report.to_string_lossy();

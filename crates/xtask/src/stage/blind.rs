@@ -3,6 +3,7 @@
 
 use anyhow::Context as _;
 use serde::Serialize;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
@@ -46,6 +47,20 @@ pub(crate) struct Blindness {
     pub(crate) control_found: bool,
     /// What was found.
     pub(crate) hits: Vec<Hit>,
+}
+
+impl fmt::Display for Blindness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} of {} byte runs, in {} KB of memory, {} B of log, {} KB of network",
+            self.hits.len(),
+            self.needles,
+            self.memory_bytes / 1_000,
+            self.log_bytes,
+            self.network_bytes / 1_000,
+        )
+    }
 }
 
 /// The shortest needle. Shorter ones are found by chance.

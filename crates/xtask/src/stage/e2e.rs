@@ -116,8 +116,8 @@ impl Test {
         let dir = tempfile::tempdir()?;
         let wav = dir.path().join("said.wav");
         speaker::say(&self.session, text, &wav).await?;
-        let mut recorder = self.session.sound.record("test").await?;
-        self.session.sound.play(mic, &wav)?.finish(Duration::from_secs(60)).await?;
+        let mut recorder = self.session.sound()?.record("test").await?;
+        self.session.sound()?.play(mic, &wav)?.finish(Duration::from_secs(60)).await?;
         tokio::time::sleep(Duration::from_secs(1)).await;
         recorder.stop();
         let exchange = Exchange::cut(&recorder, mic, ear)?;
@@ -158,14 +158,14 @@ impl Test {
 
     async fn pictures(&self, out: &Path) {
         for app in [&self.ines, &self.leo] {
-            let path = out.join(format!("{}.png", app.name()));
             for error in app.page_errors().await.unwrap_or_default() {
                 println!("        {}: {error}", app.name());
             }
-            match app.picture(&path).await {
-                Ok(()) => println!("        see {}", path.display()),
-                Err(error) => println!("        no picture of {}: {error:#}", app.name()),
-            }
+        }
+        let path = out.join("both.png");
+        match self.session.picture(None, &path).await {
+            Ok(()) => println!("        see {}", path.display()),
+            Err(error) => println!("        no picture: {error:#}"),
         }
     }
 }

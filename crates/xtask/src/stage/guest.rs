@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use xtask::paths::release_binary;
 
@@ -20,20 +20,15 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    /// Joins by a link under a name, speaks a file once and records what is heard.
+    /// Joins by a link under a name and records what is heard. A guest who spoke as well would
+    /// spoil the measurement of the one who does.
     ///
     /// # Errors
     /// When the program cannot be started.
-    pub(crate) fn join(
-        session: &Session,
-        name: &str,
-        link: &str,
-        speak: &Path,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn join(session: &Session, name: &str, link: &str) -> anyhow::Result<Self> {
         let said = session.logs().join("guest.jsonl");
         let mut command = session.command(release_binary("standfast"));
-        command.args(["--profile", "guest", "join", link, "--name", name]);
-        command.arg("--speak").arg(speak);
+        command.args(["--profile", "guest", "join", link, "--name", name, "--muted"]);
         command.arg("--record").arg(session.logs().join("guest-heard.wav"));
         command.env("RUST_LOG", "info");
         let log = File::create(session.logs().join("guest.log"))?;

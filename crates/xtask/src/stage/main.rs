@@ -8,6 +8,7 @@ mod e2e;
 mod figures;
 mod guest;
 mod hear;
+mod here;
 mod journey;
 mod keys;
 mod ledger;
@@ -22,6 +23,7 @@ mod wav;
 use crate::app::Person;
 use crate::sound::Jack;
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 use xtask::paths::root;
 
 /// The organizer.
@@ -59,16 +61,29 @@ enum Command {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
         outcome = run(args.command) => outcome,
         // Leaving this function stops every program of the stage.
         _ = tokio::signal::ctrl_c() => anyhow::bail!("stopped"),
+        _ = terminated.recv() => anyhow::bail!("stopped"),
     }
 }
 
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Demo { virtual_stage: _ } => demo::run(&root().join("target/demo")).await,
+        Command::Demo { virtual_stage } => {
+            let out = root().join("target/demo");
+            if out.exists() {
+                std::fs::remove_dir_all(&out)?;
+            }
+            std::fs::create_dir_all(&out)?;
+            if virtual_stage || !here::possible() {
+                demo::run(&out).await
+            } else {
+                here::run(&out).await
+            }
+        }
         Command::Test => e2e::run(&root().join("target/e2e")).await,
         Command::Look => look().await,
     }

@@ -2,7 +2,7 @@
 //! machine has.
 
 use crate::child::{Child, until};
-use crate::sound::Sound;
+use crate::sound::{Jack, Sound};
 use anyhow::Context as _;
 use std::ffi::OsString;
 use std::fs;
@@ -22,14 +22,15 @@ const SCREEN: &str = "2320x900x24";
 /// The keychain of the stage opens with this. It holds nothing but the keys of one demo or test.
 const KEYCHAIN_PASSWORD: &str = "stage\n";
 
+/// The variables that a program sees.
+pub(crate) type Environment = Vec<(OsString, OsString)>;
+
 /// Everything around the apps. Dropping it stops and removes all of it.
 pub(crate) struct Session {
     // Fields drop in this order: what uses the bus goes before the bus, the folder goes last.
-    pub(crate) sound: Sound,
-    _keychain: Child,
-    _bus: Child,
-    _display: Child,
-    environment: Vec<(&'static str, OsString)>,
+    sound: Option<Sound>,
+    _parts: Vec<Child>,
+    environment: Environment,
     logs: PathBuf,
     _dir: TempDir,
 }
@@ -49,14 +50,42 @@ impl Session {
         let keychain = keychain(&environment, logs).await?;
         let sound = Sound::open(&mut environment, dir.path(), logs).await?;
         Ok(Self {
-            sound,
-            _keychain: keychain,
-            _bus: bus,
-            _display: display,
+            sound: Some(sound),
+            _parts: vec![keychain, bus, display],
             environment,
             logs: logs.to_owned(),
             _dir: dir,
         })
+    }
+
+    /// The session of whoever sits before this computer: their display, sound and keychain.
+    ///
+    /// # Errors
+    /// When there is no room for the logs.
+    pub(crate) fn here(logs: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(logs)?;
+        Ok(Self {
+            sound: None,
+            _parts: Vec::new(),
+            environment: std::env::vars_os().collect(),
+            logs: logs.to_owned(),
+            _dir: TempDir::with_prefix("standfast-")?,
+        })
+    }
+
+    /// The sound server of the stage.
+    ///
+    /// # Errors
+    /// In a session that was there before.
+    pub(crate) fn sound(&self) -> anyhow::Result<&Sound> {
+        self.sound.as_ref().context("this session has no sound server of its own")
+    }
+
+    /// Gives a program jacks of its own, where there are some.
+    pub(crate) fn plug(&self, command: &mut Command, mic: Jack, ear: Jack) {
+        if self.sound.is_some() {
+            command.env("PULSE_SOURCE", mic.source()).env("PULSE_SINK", ear.sink());
+        }
     }
 
     /// A command inside this session.
@@ -64,13 +93,17 @@ impl Session {
         inside(program, &self.environment)
     }
 
-    /// Writes a picture of the whole screen.
+    /// Writes a picture of the screen, or of a part of it (`WIDTHxHEIGHT+X+Y`).
     ///
     /// # Errors
     /// When there is no picture or no room for it.
-    pub(crate) async fn picture(&self, path: &Path) -> anyhow::Result<()> {
+    pub(crate) async fn picture(&self, part: Option<&str>, path: &Path) -> anyhow::Result<()> {
         let mut command = self.command("import");
-        command.args(["-window", "root"]).arg(path);
+        command.args(["-window", "root"]);
+        if let Some(part) = part {
+            command.args(["-crop", part, "+repage"]);
+        }
+        command.arg(path);
         Child::start("picture", &mut command, &self.logs)?.finish(PART_LIMIT).await
     }
 
@@ -86,30 +119,29 @@ impl Session {
 }
 
 /// A command that sees an environment, and nothing of ours.
-pub(crate) fn inside(
-    program: impl AsRef<std::ffi::OsStr>,
-    environment: &[(&'static str, OsString)],
-) -> Command {
+pub(crate) fn inside(program: impl AsRef<std::ffi::OsStr>, environment: &Environment) -> Command {
     let mut command = Command::new(program);
     command.env_clear().envs(environment.iter().cloned()).stdin(Stdio::null());
     command
 }
 
 /// Folders that nobody else can read, and the environment that names them.
-fn private(dir: &Path) -> anyhow::Result<Vec<(&'static str, OsString)>> {
-    let mut environment = vec![
-        ("PATH", std::env::var_os("PATH").unwrap_or_default()),
-        ("LANG", "C.UTF-8".into()),
-        ("TZ", "UTC".into()),
+fn private(dir: &Path) -> anyhow::Result<Environment> {
+    let fixed = [
+        ("LANG", "C.UTF-8"),
+        ("TZ", "UTC"),
         // Drawn by the processor: there is no graphics card behind this display.
-        ("LIBGL_ALWAYS_SOFTWARE", "1".into()),
-        ("WEBKIT_DISABLE_DMABUF_RENDERER", "1".into()),
-        ("WEBKIT_DISABLE_COMPOSITING_MODE", "1".into()),
-        ("GDK_BACKEND", "x11".into()),
-        ("GSETTINGS_BACKEND", "memory".into()),
-        ("NO_AT_BRIDGE", "1".into()),
-        ("RUST_BACKTRACE", "1".into()),
+        ("LIBGL_ALWAYS_SOFTWARE", "1"),
+        ("WEBKIT_DISABLE_DMABUF_RENDERER", "1"),
+        ("WEBKIT_DISABLE_COMPOSITING_MODE", "1"),
+        ("GDK_BACKEND", "x11"),
+        ("GSETTINGS_BACKEND", "memory"),
+        ("NO_AT_BRIDGE", "1"),
+        ("RUST_BACKTRACE", "1"),
     ];
+    let mut environment: Environment =
+        fixed.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    environment.push(("PATH".into(), std::env::var_os("PATH").unwrap_or_default()));
     let folders = [
         ("HOME", "home"),
         ("XDG_CONFIG_HOME", "config"),
@@ -122,7 +154,7 @@ fn private(dir: &Path) -> anyhow::Result<Vec<(&'static str, OsString)>> {
         let path = dir.join(name);
         fs::create_dir(&path)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o700))?;
-        environment.push((variable, path.into()));
+        environment.push((variable.into(), path.into()));
     }
     let gtk = dir.join("config/gtk-3.0");
     fs::create_dir_all(&gtk)?;
@@ -130,7 +162,7 @@ fn private(dir: &Path) -> anyhow::Result<Vec<(&'static str, OsString)>> {
     Ok(environment)
 }
 
-fn display(environment: &mut Vec<(&'static str, OsString)>, logs: &Path) -> anyhow::Result<Child> {
+fn display(environment: &mut Environment, logs: &Path) -> anyhow::Result<Child> {
     let mut command = inside("Xvfb", environment);
     // It takes the first free number and tells it on its standard output.
     command.args(["-displayfd", "1", "-screen", "0", SCREEN, "-nolisten", "tcp", "-noreset"]);
@@ -138,26 +170,22 @@ fn display(environment: &mut Vec<(&'static str, OsString)>, logs: &Path) -> anyh
     let mut number = String::new();
     BufReader::new(output).read_line(&mut number)?;
     anyhow::ensure!(!number.trim().is_empty(), "the virtual display did not start");
-    environment.push(("DISPLAY", format!(":{}", number.trim()).into()));
+    environment.push(("DISPLAY".into(), format!(":{}", number.trim()).into()));
     Ok(child)
 }
 
-async fn bus(
-    environment: &mut Vec<(&'static str, OsString)>,
-    dir: &Path,
-    logs: &Path,
-) -> anyhow::Result<Child> {
+async fn bus(environment: &mut Environment, dir: &Path, logs: &Path) -> anyhow::Result<Child> {
     let socket = dir.join("run/bus");
     let address = format!("unix:path={}", socket.display());
     let mut command = inside("dbus-daemon", environment);
     command.args(["--session", "--nofork", "--nopidfile", "--address", &address]);
     let child = Child::start("bus", &mut command, logs)?;
     until("message bus", PART_LIMIT, || socket.exists().then_some(())).await?;
-    environment.push(("DBUS_SESSION_BUS_ADDRESS", address.into()));
+    environment.push(("DBUS_SESSION_BUS_ADDRESS".into(), address.into()));
     Ok(child)
 }
 
-async fn keychain(environment: &[(&'static str, OsString)], logs: &Path) -> anyhow::Result<Child> {
+async fn keychain(environment: &Environment, logs: &Path) -> anyhow::Result<Child> {
     let mut command = inside("gnome-keyring-daemon", environment);
     command.args(["--foreground", "--components=secrets", "--unlock"]).stdin(Stdio::piped());
     let mut child = Child::start("keychain", &mut command, logs)?;
@@ -169,7 +197,7 @@ async fn keychain(environment: &[(&'static str, OsString)], logs: &Path) -> anyh
 }
 
 /// Whether the keychain answers and has a collection to write into.
-fn has_default_collection(environment: &[(&'static str, OsString)]) -> bool {
+fn has_default_collection(environment: &Environment) -> bool {
     // Asked of the bus first: a question to a name without an owner would start another daemon.
     let owner = ["/org/freedesktop/DBus", "org.freedesktop.DBus.NameHasOwner"];
     let alias = ["/org/freedesktop/secrets", "org.freedesktop.Secret.Service.ReadAlias"];
@@ -181,7 +209,7 @@ fn has_default_collection(environment: &[(&'static str, OsString)]) -> bool {
 
 /// Calls a method (its object and its name) with one text, and gives the answer as text.
 fn ask_bus(
-    environment: &[(&'static str, OsString)],
+    environment: &Environment,
     service: &str,
     method: [&str; 2],
     text: &str,

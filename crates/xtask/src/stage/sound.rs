@@ -4,9 +4,8 @@
 //! each microphone and what came out of each speaker on one clock, sample by sample.
 
 use crate::child::{Child, until};
-use crate::session::inside;
+use crate::session::{Environment, inside};
 use anyhow::Context as _;
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -62,7 +61,7 @@ impl Jack {
 #[derive(Debug)]
 pub(crate) struct Sound {
     _server: Child,
-    environment: Vec<(&'static str, OsString)>,
+    environment: Environment,
     logs: PathBuf,
     scratch: PathBuf,
 }
@@ -70,14 +69,14 @@ pub(crate) struct Sound {
 impl Sound {
     /// Starts the server and its card, and points the environment to them.
     pub(crate) async fn open(
-        environment: &mut Vec<(&'static str, OsString)>,
+        environment: &mut Environment,
         dir: &Path,
         logs: &Path,
     ) -> anyhow::Result<Self> {
         let socket = dir.join("run/sound");
-        environment.push(("PULSE_SERVER", format!("unix:{}", socket.display()).into()));
-        environment.push(("PULSE_COOKIE", dir.join("run/sound-cookie").into()));
-        environment.push(("PULSE_LATENCY_MSEC", LATENCY_MS.into()));
+        environment.push(("PULSE_SERVER".into(), format!("unix:{}", socket.display()).into()));
+        environment.push(("PULSE_COOKIE".into(), dir.join("run/sound-cookie").into()));
+        environment.push(("PULSE_LATENCY_MSEC".into(), LATENCY_MS.into()));
         alsa_through_pulse(dir)?;
         let mut command = inside("pulseaudio", environment);
         command.args(["--daemonize=no", "-n", "--exit-idle-time=-1", "--use-pid-file=no"]);

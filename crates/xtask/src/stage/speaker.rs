@@ -14,9 +14,6 @@ pub(crate) const REPORT: &str = "Good morning. Yesterday I finished the harbour 
 pub(crate) const ANSWER: &str = "Thank you. I repaired the north light, and the new lamp works \
     well. Today I will paint the door. The weather should hold until the evening.";
 
-/// What the third person says in between.
-pub(crate) const REMARK: &str = "Sorry, I am late. I must go at once.";
-
 /// Writes a WAV in which a voice says a text.
 ///
 /// # Errors
