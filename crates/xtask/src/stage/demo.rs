@@ -254,16 +254,14 @@ impl<'a> Demo<'a> {
         leave(leo).await?;
         leave(ines).await?;
         self.picture(INES, "after.png").await?;
+        let [organizer] = &figures::read(&self.session.report(INES.name), 1).await?[..] else {
+            bail!("not one meeting for the organizer")
+        };
+        let [first, second] = &figures::read(&self.session.report(LEO.name), 2).await?[..] else {
+            bail!("not two meetings for the member")
+        };
         leo.close().await?;
         ines.close().await?;
-        let organizer = figures::read(&self.session.report(INES.name))?;
-        let member = figures::read(&self.session.report(LEO.name))?;
-        let [organizer] = &organizer[..] else {
-            bail!("one meeting for the organizer, not {}", organizer.len())
-        };
-        let [first, second] = &member[..] else {
-            bail!("two meetings for the member, not {}", member.len())
-        };
         fs::copy(self.session.report(INES.name), self.out.join("journal.json"))?;
         Ok(Summary {
             epochs: organizer.epochs(&self.people),

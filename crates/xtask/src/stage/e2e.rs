@@ -18,16 +18,39 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The checks in their order, by name. Each builds on those before it.
-const CHECKS: [&str; 8] = [
+const CHECKS: [&str; 9] = [
     "first run makes an identity in the keychain",
     "a standup is created and joined through its link",
     "both windows show the same meeting code and epoch",
     "each window shows the fingerprint that the other has",
     "speech is heard in both directions",
+    "the page reaches nothing but its two commands",
     "leaving raises the epoch for the other",
     "verification survives a restart",
     "coming back makes a new epoch with the same identity",
 ];
+
+/// What a script that got into the page would try. Gives the names of what worked.
+const ESCAPES: &str = "
+    const tries = {
+      'asking another host': () => fetch('https://example.org/'),
+      'asking this computer': () => fetch('http://127.0.0.1/'),
+      'a command of Tauri itself': () => __TAURI_INTERNALS__.invoke('plugin:app|version'),
+      'a command that is not ours': () => __TAURI_INTERNALS__.invoke('read_file', { path: '/' }),
+      'the global object of Tauri': async () => { if (!window.__TAURI__) throw 0; },
+      'opening a window': async () => { if (!window.open('https://example.org/')) throw 0; },
+      'changing a prototype': async () => {
+        Object.prototype.planted = 1;
+        if (!({}).planted) throw 0;
+      },
+    };
+    return (async () => {
+      const worked = [];
+      for (const [name, attempt] of Object.entries(tries))
+        await Promise.resolve().then(attempt).then(() => worked.push(name), () => {});
+      location.href = 'https://example.org/';
+      return worked;
+    })();";
 
 /// Runs the test. Logs and, where something fails, pictures go into `out`.
 pub(crate) async fn run(out: &Path) -> anyhow::Result<()> {
@@ -66,8 +89,9 @@ impl Test {
             2 => self.same_code().await,
             3 => self.fingerprints().await,
             4 => self.voices().await,
-            5 => self.leaving().await,
-            6 => self.restart().await,
+            5 => self.confined().await,
+            6 => self.leaving().await,
+            7 => self.restart().await,
             _ => self.return_of_leo().await,
         }
     }
@@ -124,6 +148,17 @@ impl Test {
         let path = format!("{} to {}", mic.sink(), ear.sink());
         let measured = exchange.ensure_arrived().context(path.clone())?;
         println!("        {path}: STOI {:.2}, {:.0} ms", measured.stoi, measured.mouth_to_ear_ms);
+        Ok(())
+    }
+
+    async fn confined(&self) -> anyhow::Result<()> {
+        let outcome = self.leo.ask(ESCAPES).await?;
+        let escapes: Vec<String> = serde_json::from_value(outcome)?;
+        ensure!(escapes.is_empty(), "what a script in the page could do: {}", escapes.join(", "));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let place = self.leo.ask("return location.href").await?;
+        let ours = place.as_str().is_some_and(|url| url.starts_with("tauri://localhost"));
+        ensure!(ours, "the window shows {place}");
         Ok(())
     }
 

@@ -1,11 +1,12 @@
 //! What the apps and the guest say about a meeting when it is over, one JSON object each.
 
+use crate::child::until;
 use crate::summary::Epoch;
-use anyhow::Context as _;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 /// The figures of one meeting on one device.
 #[derive(Debug, Clone, Deserialize)]
@@ -32,12 +33,15 @@ pub(crate) struct Record {
     all_confirmed_after_ms: Option<f64>,
 }
 
-/// Reads what an app wrote: one line for each meeting.
+/// Reads what an app wrote: one line for each meeting. Waits until there are as many as expected,
+/// for the last one comes a moment after the window says that the meeting is over.
 ///
 /// # Errors
-/// When the file is not there or a line is not understood.
-pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Figures>> {
-    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+/// When they do not come or are not understood.
+pub(crate) async fn read(path: &Path, meetings: usize) -> anyhow::Result<Vec<Figures>> {
+    let written = || fs::read_to_string(path).ok().filter(|text| text.lines().count() == meetings);
+    let what = format!("{meetings} lines in {}", path.display());
+    let text = until(&what, Duration::from_secs(10), written).await?;
     text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
 }
 

@@ -9,7 +9,7 @@ use crate::relay::Relay;
 use crate::session::Session;
 use crate::summary::Summary;
 use crate::{INES, LEO, figures};
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -58,12 +58,10 @@ pub(crate) async fn run(out: &Path) -> anyhow::Result<()> {
     enter().await;
     leave(&leo).await?;
     leave(&ines).await?;
+    let organizer = figures::read(&session.report("demo-ines"), 1).await?.remove(0);
+    let member = figures::read(&session.report("demo-leo"), 1).await?.remove(0);
     ines.close().await?;
     leo.close().await?;
-    let last = |name: &str| -> anyhow::Result<figures::Figures> {
-        figures::read(&session.report(name))?.pop().context("the figures of the meeting")
-    };
-    let (organizer, member) = (last("demo-ines")?, last("demo-leo")?);
     fs::copy(session.report("demo-ines"), out.join("journal.json"))?;
     let summary = Summary {
         epochs: organizer.epochs(&BTreeMap::new()),
