@@ -1,10 +1,5 @@
 //! The link against a real relay on loopback.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests stop where they fail"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests stop where they fail")]
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! Two desks on one machine, one real relay between them, and a keychain in memory.
-#![expect(clippy::panic, reason = "a test stops where it fails")]
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -129,9 +129,11 @@ impl Call {
         let weak = Arc::downgrade(&voice);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (runner, view) = runner::Runner::new(config, voice, captured, asked, events);
-        let thread = std::thread::Builder::new()
-            .name("call".into())
-            .spawn(move || runtime.block_on(runner.run()))?;
+        let thread = std::thread::Builder::new().name("call".into()).spawn(move || {
+            // Every frame passes through here, in both directions.
+            crate::priority::raise();
+            runtime.block_on(runner.run());
+        })?;
         let started = std::time::Instant::now();
         Ok((Self { asks, view, voice: weak, started, thread: Some(thread) }, happened))
     }

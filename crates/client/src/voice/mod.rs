@@ -16,7 +16,6 @@
 mod capture;
 mod frames;
 mod playout;
-mod priority;
 mod shared;
 mod sink;
 mod source;
@@ -151,7 +150,7 @@ impl Voice {
         run: impl FnOnce() + Send + 'static,
     ) -> Result<(), std::io::Error> {
         let raised = || {
-            priority::raise();
+            crate::priority::raise();
             run();
         };
         self.threads.push(std::thread::Builder::new().name(name.into()).spawn(raised)?);

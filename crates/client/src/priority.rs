@@ -1,4 +1,5 @@
-//! Voice threads go before the rest of the machine's work, where the system allows it.
+//! Threads that a frame passes through (voice and call) go before the rest of the machine's work,
+//! where the system allows it.
 //!
 //! On Linux a thread started by another inherits its scheduling, so the sound library's callback
 //! threads, which are started when a device opens, follow the thread that opens it.
@@ -9,9 +10,9 @@ const REAL_TIME_PRIORITY: u8 = 5;
 
 /// Raises the current thread. An unprivileged process may be refused; then sound suffers on a
 /// busy machine and nothing else.
-pub(super) fn raise() {
+pub(crate) fn raise() {
     let raised = try_raise();
-    tracing::debug!(?raised, "priority of a voice thread");
+    tracing::debug!(?raised, "thread priority");
 }
 
 #[cfg(target_os = "linux")]
