@@ -108,6 +108,8 @@ fn apt(prefix: &[&str], args: &[&str]) -> Command {
     let words: Vec<&str> = prefix
         .iter()
         .chain(&["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"])
+        // A fresh machine often installs its updates just then: wait for it.
+        .chain(&["-o", "DPkg::Lock::Timeout=300"])
         .chain(args)
         .copied()
         .collect();
