@@ -1,6 +1,7 @@
 //! Nanoseconds per frame, of sealing and opening 120 bytes, and of the rarer steps.
 //!
 //! `cargo run --release -p standfast-frame --example frame_ns`
+#![expect(clippy::disallowed_methods, reason = "an example that measures needs the clock")]
 
 use std::{error::Error, hint::black_box, time::Instant};
 

@@ -16,6 +16,7 @@ fn meeting() -> StoredMeeting {
     StoredMeeting {
         meeting_id: [3; 16],
         relay: "relay.example:7443".to_owned(),
+        relay_cert: None,
         link_epoch: 1,
         organizer: [1; 32],
         title: "Kernel standup".to_owned(),
