@@ -51,6 +51,24 @@ codes! {
         KeepOut = 11,
         /// [`PrekeyBundle`], which lies in a bundle slot and not on a board.
         Bundle = 12,
+        /// [`Order`].
+        Order = 13,
+        /// [`Own`].
+        Own = 14,
+        /// [`Vouch`].
+        Vouch = 15,
+        /// [`HeadAsk`].
+        HeadAsk = 16,
+        /// [`Handover`].
+        Handover = 17,
+        /// [`Alive`].
+        Alive = 18,
+        /// [`Deputies`], which travels inside an Open and lies in a bundle slot.
+        Deputies = 19,
+        /// [`SasCommit`].
+        SasCommit = 20,
+        /// [`SasReveal`].
+        SasReveal = 21,
     }
 }
 
@@ -71,6 +89,15 @@ impl Kind {
             Self::End => "end",
             Self::KeepOut => "keep-out",
             Self::Bundle => "bundle",
+            Self::Order => "order",
+            Self::Own => "own",
+            Self::Vouch => "vouch",
+            Self::HeadAsk => "head-ask",
+            Self::Handover => "handover",
+            Self::Alive => "alive",
+            Self::Deputies => "deputies",
+            Self::SasCommit => "sas-commit",
+            Self::SasReveal => "sas-reveal",
         }
     }
 }
@@ -136,6 +163,18 @@ record! {
 }
 
 record! {
+    /// [`Deputies`] with the organizer's identity and signature.
+    pub struct SignedDeputies {
+        /// The organizer.
+        pub ident: Ident,
+        /// The exact bytes that are signed.
+        pub body: Blob<512>,
+        /// Ed25519 by the organizer.
+        pub sig: [u8; 64],
+    }
+}
+
+record! {
     /// The organizer opens a session.
     pub struct MeetingOpen {
         /// Fresh for every session.
@@ -146,8 +185,8 @@ record! {
         pub policy: Policy,
         /// Fingerprints of the scheduled members.
         pub scheduled: List<Hash, MAX_ROSTER>,
-        /// The organizer's signed deputies, if any.
-        pub deputies: Option<Blob<2048>>,
+        /// The organizer's signed [`Deputies`], when a deputy opens.
+        pub deputies: Option<SignedDeputies>,
     }
 }
 
@@ -186,6 +225,16 @@ codes! {
 }
 
 record! {
+    /// A new device names the one that it replaces, and shows that it was given the pairing code.
+    pub struct Pairing {
+        /// The device that showed the code.
+        pub old: Hash,
+        /// `HMAC(KDF("", code, "SF1/pairing"; 32), enc("SF1/pair", new FP, join_nonce))`.
+        pub proof: Hash,
+    }
+}
+
+record! {
     /// A device asks to be let in, or shows that it has arrived.
     pub struct JoinRequest {
         /// Who asks.
@@ -202,10 +251,10 @@ record! {
         pub name: Text<MAX_NAME>,
         /// Person or bot.
         pub role: Role,
-        /// A bot's owner's signature.
-        pub own: Option<Blob<512>>,
-        /// The old device's signature.
-        pub vouch: Option<Blob<512>>,
+        /// Whom a bot names as its owner. A claim: what counts is that member's [`Own`].
+        pub own: Option<Hash>,
+        /// The device that this one is to replace. A claim: what counts is that device's [`Vouch`].
+        pub vouch: Option<Pairing>,
         /// Newest heartbeat or announce seen.
         pub seen: Option<Hash>,
         /// Head of the chain that is kept across a reconnect.
@@ -277,6 +326,163 @@ codes! {
     }
 }
 
+codes! {
+    /// What a host wants done.
+    pub enum Act {
+        /// Let the join request named by `target` in.
+        Admit = 0,
+        /// Remove the fingerprint `target`.
+        Remove = 1,
+        /// The organizer lets a removed fingerprint ask again.
+        Readmit = 2,
+        /// No new fingerprints from here on; `target` is zero.
+        Lock = 3,
+        /// New fingerprints again; `target` is zero.
+        Unlock = 4,
+        /// Take the key from the bot `target`.
+        OffRecord = 5,
+        /// Give the bot `target` the key.
+        OnRecord = 6,
+        /// A new key now; `target` is zero.
+        Rotate = 7,
+    }
+}
+
+record! {
+    /// A host's signed wish, carried out by the generator and shown to everyone in its announce.
+    pub struct Order {
+        /// The head that the signer saw: an ancestor of the announce that carries it.
+        pub at_h: Hash,
+        /// What.
+        pub act: Act,
+        /// On whom or what.
+        pub target: Hash,
+    }
+}
+
+record! {
+    /// "This bot is mine": signed by its owner, who must be present as long as the bot is.
+    pub struct Own {
+        /// The head that the signer saw.
+        pub at_h: Hash,
+        /// The bot.
+        pub bot: Hash,
+        /// The bot's join request.
+        pub join_h: Hash,
+    }
+}
+
+record! {
+    /// "This is my new device": signed by the old one, confirmed by its user.
+    pub struct Vouch {
+        /// The head that the signer saw.
+        pub at_h: Hash,
+        /// The new device.
+        pub new: Hash,
+        /// The new device's join request.
+        pub join_h: Hash,
+        /// The generator's age when this was signed, ms; void 120 s later.
+        pub age_ms: u64,
+    }
+}
+
+record! {
+    /// A signed statement as an announce carries it: the same bytes that its author posted.
+    pub struct Carried {
+        /// [`Order`], [`Own`] or [`Vouch`].
+        pub kind: Kind,
+        /// Who signed it.
+        pub from: Hash,
+        /// The exact bytes that are signed.
+        pub body: Blob<256>,
+        /// Ed25519 by `from`.
+        pub sig: [u8; 64],
+    }
+}
+
+record! {
+    /// "Is there anything newer than this?" Posted before a device builds on its head after silence.
+    pub struct HeadAsk {
+        /// The asker's head.
+        pub at_h: Hash,
+        /// Fresh.
+        pub nonce: [u8; 16],
+    }
+}
+
+record! {
+    /// The generator gives the key's care to the next in the succession.
+    pub struct Handover {
+        /// The head that the signer saw.
+        pub at_h: Hash,
+        /// Who takes over.
+        pub to: Hash,
+        /// The preimage that deletes the board, sealed like a wrap to `to`.
+        pub end: Option<HandedEnd>,
+    }
+}
+
+record! {
+    /// A sealed end preimage: position in the pair's chain, and AES-256-GCM under its key.
+    pub struct HandedEnd {
+        /// Position in the chain of the pair.
+        pub n: u32,
+        /// The sealed preimage.
+        pub ct: [u8; 48],
+    }
+}
+
+record! {
+    /// A member without a key is still there.
+    pub struct Alive {
+        /// The announce that lists it as off.
+        pub h_e: Hash,
+        /// Only grows.
+        pub counter: u32,
+    }
+}
+
+/// Deputies of one meeting, at most.
+pub const MAX_DEPUTIES: usize = 8;
+
+record! {
+    /// Who may open the meeting when the organizer is away; signed by the organizer.
+    pub struct Deputies {
+        /// The meeting.
+        pub meeting_id: [u8; 16],
+        /// The link that it belongs to.
+        pub link_epoch: u32,
+        /// Only grows; the highest known counts.
+        pub serial: u64,
+        /// In order.
+        pub fps: List<Hash, MAX_DEPUTIES>,
+    }
+}
+
+record! {
+    /// First half of a spoken code: a commitment to a fresh random value.
+    pub struct SasCommit {
+        /// The epoch.
+        pub h_e: Hash,
+        /// The run.
+        pub run_id: [u8; 16],
+        /// `H("SF1/sasc", FP, run_id, sas_r)`.
+        pub commitment: Hash,
+    }
+}
+
+record! {
+    /// Second half of a spoken code, posted when every commitment is in hand.
+    pub struct SasReveal {
+        /// The epoch.
+        pub h_e: Hash,
+        /// The run.
+        pub run_id: [u8; 16],
+        /// The value.
+        pub sas_r: [u8; 32],
+    }
+}
+
 record! {
     /// A new epoch.
     pub struct EpochAnnounce {
@@ -305,7 +511,7 @@ record! {
         /// Latest use, ms after install.
         pub max_ms: u32,
         /// Signed orders that this announce carries out.
-        pub orders: List<Blob<1024>, MAX_ORDERS>,
+        pub orders: List<Carried, MAX_ORDERS>,
         /// Head of a merged branch.
         pub merged_h: Option<Hash>,
     }

@@ -4,7 +4,7 @@ use standfast_crypto::Identity;
 use standfast_meeting::{Admission, Command, LeftWhy, Phase, Reason};
 use standfast_wire::codec::{Blob, List, from_bytes};
 use standfast_wire::control::{
-    Entry, EpochAnnounce, KEM_PUBLIC, KeyAck, KeyRequest, Kind, Leave, Role, State,
+    Carried, Entry, EpochAnnounce, KEM_PUBLIC, KeyAck, KeyRequest, Kind, Leave, Role, State,
 };
 
 use crate::life::meeting;
@@ -67,7 +67,15 @@ fn members_refuse_what_the_organizer_may_not_announce() {
         ("a merge", Box::new(|a| a.reason = Reason::Merge)),
         ("a merged head", Box::new(|a| a.merged_h = Some([1; 32]))),
         ("an order", {
-            Box::new(|a| a.orders = List::new(vec![Blob::new(vec![1]).unwrap()]).unwrap())
+            Box::new(|a| {
+                let forged = Carried {
+                    kind: Kind::Order,
+                    from: [1; 32],
+                    body: Blob::new(vec![1]).unwrap(),
+                    sig: [1; 64],
+                };
+                a.orders = List::new(vec![forged]).unwrap();
+            })
         }),
         ("a succession of strangers", {
             Box::new(|a| a.succession = List::new(vec![900]).unwrap())
