@@ -29,6 +29,7 @@ mod identity;
 #[cfg(test)]
 mod known_answers;
 mod link;
+mod pairing;
 mod secret;
 #[cfg(test)]
 mod testing;
@@ -41,6 +42,7 @@ pub use entropy::Hedged;
 pub use epoch::{Binding, EpochKeys, EpochSecret};
 pub use identity::{Fingerprint, Identity, Pseudonym, PublicIdentity, Scope, checkpoint_public};
 pub use link::{BOX_STEP, ControlKey, Link, LinkError, LinkKeys};
+pub use pairing::PairingCode;
 pub use secret::Secret;
 pub use wrap::{Contact, GeneratorKey, MAX_SKIP, ReceiveChain, SendChain, Unwrapped, Wrapped};
 
