@@ -138,6 +138,7 @@ fn member(source: &Source<'_>, m: &Member, prints: &mut Prints) -> MemberView {
             Place::Joining => Presence::Joining,
             Place::Leaving => Presence::Leaving,
             Place::Invited => Presence::Invited,
+            Place::Off => Presence::Off,
         },
         confirmed: m.confirmed,
         muted: m.muted,

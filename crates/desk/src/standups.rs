@@ -169,6 +169,7 @@ pub(crate) fn view_trust(trust: KeyTrust) -> Trust {
     match trust {
         KeyTrust::Verified => Trust::Verified,
         KeyTrust::NotVerified => Trust::NotVerified,
+        KeyTrust::NewDevice => Trust::NewDevice,
         KeyTrust::KeyChanged => Trust::KeyChanged,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use standfast_crypto::{Fingerprint, Identity, LinkKeys, PrivateBundle};
+use standfast_crypto::{Fingerprint, Identity, LinkKeys, PairingCode, PrivateBundle};
 use standfast_wire::control::Policy;
 
 /// A moment, given with every input. The engine has no clock.
@@ -38,6 +38,18 @@ pub enum Part {
     Member {
         /// Private prekey bundles for this meeting that the keychain holds.
         prekeys: Vec<PrivateBundle>,
+    },
+    /// Joins as a bot: listens, speaks, and is shown as what it is.
+    Bot {
+        /// Whom it names as its owner. That member's device has to confirm it.
+        owner: Fingerprint,
+    },
+    /// Joins to replace another device of the same user, which vouches for this one.
+    NewDevice {
+        /// The device that showed the pairing code.
+        old: Fingerprint,
+        /// The code.
+        code: PairingCode,
     },
 }
 

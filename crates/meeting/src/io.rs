@@ -59,19 +59,44 @@ pub enum Input<'a> {
 }
 
 /// An intent of the user.
+///
+/// What needs a host is refused on the device of somebody who is none
+/// ([`Rights`](crate::Rights)); where this device does not look after the key, it becomes a signed
+/// order that the generator carries out and shows to everyone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// Let this join request in.
+    /// Let this join request in. A host's.
     Admit(Hash),
-    /// Keep this join request out.
+    /// Keep this join request out. A host's.
     KeepOut(Hash),
     /// Mute or unmute.
     SetMuted(bool),
-    /// A new key now.
+    /// A new key now. A host's.
     RotateNow,
-    /// Leave.
+    /// Remove this member: a new key is made without it. A host's; never the organizer.
+    Remove(Fingerprint),
+    /// Let somebody who was removed ask again. The organizer's.
+    Readmit(Fingerprint),
+    /// Refuse fingerprints that this meeting has not seen, or take them again. A host's.
+    SetLocked(bool),
+    /// "I bring this bot": of a bot's join request that names this device as its owner.
+    Own(Hash),
+    /// Look after a bot that is in the meeting, when its owner leaves.
+    TakeOverBot(Fingerprint),
+    /// Take the key from this bot. A host's, and its owner's.
+    OffRecord(Fingerprint),
+    /// Give this bot the key. A host's.
+    OnRecord(Fingerprint),
+    /// Show a pairing code for a new device of this user
+    /// ([`Snapshot::device`](crate::Snapshot::device)).
+    OfferDevice,
+    /// Take the pairing code back.
+    WithdrawDevice,
+    /// Vouch for the new device that showed the code with this join request: it replaces this one.
+    Vouch(Hash),
+    /// Leave. Whoever is next in the succession looks after the key.
     Leave,
-    /// End for everyone.
+    /// End for everyone. The organizer's, and the generator's when the organizer is not there.
     End,
 }
 

@@ -42,7 +42,10 @@ pub use journal::{EpochRecord, Journal};
 pub use people::{Trust, pinned_under, trust_of};
 pub use pulse::Pulse;
 pub use refusal::Refusal;
-pub use snapshot::{EpochNow, Knock, Member, Microphone, Phase, Presence, Snapshot};
+pub use snapshot::{
+    DeviceOffer, EpochNow, Knock, Member, Microphone, Owner, Phase, Presence, Removed, Rights,
+    Snapshot, Split,
+};
 pub use standfast_wire::control::{Admission, Hosts, Policy, Reason};
 pub use state::left::LeftWhy;
 

@@ -11,6 +11,8 @@ pub enum Trust {
     Verified,
     /// Known or new, never compared.
     NotVerified,
+    /// Vouched for in this session by a device whose key this user knows; not compared itself.
+    NewDevice,
     /// Not the key that is pinned under this name.
     KeyChanged,
 }

@@ -60,6 +60,8 @@ pub enum Presence {
     Leaving,
     /// Holds a wrap and has not arrived: can listen.
     Invited,
+    /// A bot off the record: it has no key and hears nothing.
+    Off,
 }
 
 /// Somebody who holds the key.
@@ -75,6 +77,14 @@ pub struct Member {
     pub me: bool,
     /// Organizer.
     pub organizer: bool,
+    /// May admit, remove and lock.
+    pub host: bool,
+    /// Looks after the key.
+    pub generator: bool,
+    /// A bot, and who brought it.
+    pub bot: Option<Owner>,
+    /// The name of the device that this one replaces by a vouch in this session.
+    pub replaces: Option<String>,
     /// What this device knows of the key.
     pub trust: Trust,
     /// The key pinned under this name, when it is another.
@@ -85,6 +95,59 @@ pub struct Member {
     pub confirmed: bool,
     /// Microphone muted, by their own word.
     pub muted: bool,
+}
+
+/// Who brought a bot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// Its owner's key: by the owner's own signature on a roster, by the bot's word in the lobby.
+    pub fp: Fingerprint,
+    /// Its owner's name.
+    pub name: String,
+    /// This device is the owner.
+    pub me: bool,
+}
+
+/// What this device may do in the meeting.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// Admit, remove, lock, rotate.
+    pub host: bool,
+    /// Readmit, end while others look after the key.
+    pub organizer: bool,
+    /// End for everyone.
+    pub end: bool,
+}
+
+/// Somebody who was removed and stays removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// Key.
+    pub fp: Fingerprint,
+    /// Name.
+    pub name: String,
+}
+
+/// The meeting was in two parts, as this device saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Split {
+    /// Since when, ms since 1970.
+    pub from_ms: u64,
+    /// Until when; `None` while it lasts.
+    pub until_ms: Option<u64>,
+    /// The epoch in which the parts were joined again.
+    pub epoch: Option<u32>,
+}
+
+/// A new device of this user that is being vouched for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceOffer {
+    /// The pairing code to type on the new device: four groups of four.
+    pub code: String,
+    /// Good until, ms since 1970.
+    pub until_ms: u64,
+    /// The device that showed the code, and waits for this user's word.
+    pub request: Option<(Hash, Fingerprint)>,
 }
 
 /// Somebody who asks to come in.
@@ -102,6 +165,10 @@ pub struct Knock {
     pub pinned: Option<Fingerprint>,
     /// Waiting since, ms since 1970.
     pub since_ms: u64,
+    /// A bot, and whom it names as its owner.
+    pub bot: Option<Owner>,
+    /// The named owner has said that the bot is theirs; a bot without cannot be let in.
+    pub owned: bool,
 }
 
 /// One epoch as far as it has come.
@@ -134,13 +201,25 @@ pub struct Snapshot {
     pub generator: bool,
     /// Name of the one who does.
     pub generator_name: Option<String>,
+    /// Name of the one who did before, since this one took over.
+    pub taken_over_from: Option<String>,
+    /// No new fingerprints are let in.
+    pub locked: bool,
+    /// What this device may do.
+    pub rights: Rights,
+    /// Who was removed in this session.
+    pub removed: Vec<Removed>,
+    /// The newest split of the meeting.
+    pub split: Option<Split>,
+    /// A new device that is being vouched for.
+    pub device: Option<DeviceOffer>,
     /// The epoch that is sealed under.
     pub active: Option<EpochNow>,
     /// A newer one that is coming.
     pub coming: Option<EpochNow>,
     /// Holders of the key, in roster order.
     pub members: Vec<Member>,
-    /// The lobby.
+    /// The lobby, as this device sees it; only hosts decide.
     pub lobby: Vec<Knock>,
     /// Code of the active epoch: 30 digits.
     pub code: Option<String>,
@@ -182,6 +261,12 @@ fn empty(core: &Core) -> Snapshot {
         me: None,
         generator: false,
         generator_name: None,
+        taken_over_from: None,
+        locked: false,
+        rights: Rights::default(),
+        removed: Vec::new(),
+        split: None,
+        device: None,
         active: None,
         coming: None,
         members: Vec::new(),
@@ -304,6 +389,10 @@ fn member(
         fp,
         me,
         organizer: fp == core.cfg.organizer,
+        host: fp == core.cfg.organizer,
+        generator: fp == core.cfg.organizer,
+        bot: None,
+        replaces: None,
         trust: trust_of(&core.cfg.known, fp, &name),
         pinned: pinned_under(&core.cfg.known, fp, &name).filter(|_| !me),
         presence,
@@ -317,5 +406,5 @@ fn knock(core: &Core, session: &Session, request: &Hash, fp: Fingerprint, since_
     let name = session.request(request).map(|r| r.name.clone()).unwrap_or_default();
     let (trust, pinned) =
         (trust_of(&core.cfg.known, fp, &name), pinned_under(&core.cfg.known, fp, &name));
-    Knock { request: *request, fp, name, trust, pinned, since_ms }
+    Knock { request: *request, fp, name, trust, pinned, since_ms, bot: None, owned: false }
 }
