@@ -109,9 +109,31 @@ impl SendChain {
         to: Fingerprint,
         secret: &EpochSecret,
     ) -> Wrapped {
+        self.seal("SF1/wrapaad", h_e, (from, to), &secret.0)
+    }
+
+    /// Seals what deletes the relay's board in the next step of the chain. Never mistaken for an
+    /// epoch secret: its associated data has a label of its own.
+    pub fn wrap_end(
+        &mut self,
+        at_h: &[u8; 32],
+        from: Fingerprint,
+        to: Fingerprint,
+        preimage: &Secret<32>,
+    ) -> Wrapped {
+        self.seal("SF1/endaad", at_h, (from, to), preimage)
+    }
+
+    fn seal(
+        &mut self,
+        label: &str,
+        h: &[u8; 32],
+        (from, to): (Fingerprint, Fingerprint),
+        secret: &Secret<32>,
+    ) -> Wrapped {
         let n = self.chain.n;
-        let key = self.chain.step(h_e);
-        let sealed = aead::seal(&key, &[0; 12], &aad(h_e, from, to, n), secret.0.expose());
+        let key = self.chain.step(h);
+        let sealed = aead::seal(&key, &[0; 12], &aad(label, h, from, to, n), secret.expose());
         let mut ct = [0; 48];
         ct.copy_from_slice(&sealed);
         Wrapped { n, kem_ct: self.kem_ct.clone(), ct }
@@ -170,17 +192,41 @@ impl ReceiveChain {
         from: Fingerprint,
         to: Fingerprint,
     ) -> Result<Unwrapped, Refused> {
-        let (n, ct) = wrapped;
+        let (secret, next) = self.unseal("SF1/wrapaad", wrapped, h_e, (from, to))?;
+        Ok(Unwrapped { secret: EpochSecret(secret), next })
+    }
+
+    /// Opens what [`SendChain::wrap_end`] sealed, without moving this chain.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_end(
+        &self,
+        wrapped: (u32, &[u8; 48]),
+        at_h: &[u8; 32],
+        from: Fingerprint,
+        to: Fingerprint,
+    ) -> Result<Secret<32>, Refused> {
+        self.unseal("SF1/endaad", wrapped, at_h, (from, to)).map(|(secret, _)| secret)
+    }
+
+    fn unseal(
+        &self,
+        label: &str,
+        (n, ct): (u32, &[u8; 48]),
+        h: &[u8; 32],
+        (from, to): (Fingerprint, Fingerprint),
+    ) -> Result<(Secret<32>, Chain), Refused> {
         let skip = n.checked_sub(self.0.n).filter(|skip| *skip <= MAX_SKIP).ok_or(Refused)?;
         let mut next = self.0.fork();
         for _ in 0..skip {
-            drop(next.step(h_e));
+            drop(next.step(h));
         }
-        let key = next.step(h_e);
-        let mut plain =
-            zeroize::Zeroizing::new(aead::open(&key, &[0; 12], &aad(h_e, from, to, n), ct)?);
+        let key = next.step(h);
+        let opened = aead::open(&key, &[0; 12], &aad(label, h, from, to, n), ct)?;
+        let mut plain = zeroize::Zeroizing::new(opened);
         let bytes: &mut [u8; 32] = plain.as_mut_slice().try_into().map_err(|_| Refused)?;
-        Ok(Unwrapped { secret: EpochSecret(Secret::from_slice_wiping(bytes)), next })
+        Ok((Secret::from_slice_wiping(bytes), next))
     }
 }
 
@@ -214,8 +260,8 @@ impl Chain {
     }
 }
 
-fn aad(h_e: &[u8; 32], from: Fingerprint, to: Fingerprint, n: u32) -> Vec<u8> {
-    Enc::new("SF1/wrapaad").bytes(h_e).bytes(&from.0).bytes(&to.0).uint(n.into()).finish()
+fn aad(label: &str, h: &[u8; 32], from: Fingerprint, to: Fingerprint, n: u32) -> Vec<u8> {
+    Enc::new(label).bytes(h).bytes(&from.0).bytes(&to.0).uint(n.into()).finish()
 }
 
 fn context(
