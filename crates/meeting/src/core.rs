@@ -8,10 +8,11 @@ use standfast_wire::control::{Hash, Kind};
 use standfast_wire::limits::MAX_SESSIONS;
 use standfast_wire::relay::Envelope;
 
+use crate::device::Offer;
 use crate::journal::Journal;
 use crate::limits::{READ_AGAIN_MS, TRIED_MAX};
 use crate::session::Session;
-use crate::{Config, Counters, Now, Output, Refusal};
+use crate::{Config, Counters, Now, Output, Refusal, Split};
 
 pub(crate) struct Core {
     pub(crate) cfg: Config,
@@ -31,6 +32,11 @@ pub(crate) struct Core {
     pub(crate) sessions: Sessions,
     /// The session for whose successor a prekey bundle was made.
     pub(crate) renewed_for: Option<Hash>,
+    /// The pairing code that this device shows.
+    pub(crate) device: Option<Offer>,
+    pub(crate) split: Option<Split>,
+    /// Whose term the present generator took over, when that one is gone.
+    pub(crate) taken_over_from: Option<String>,
 }
 
 /// Sessions of this meeting that were opened, beside the one that is followed. Which of them lives,
@@ -74,6 +80,9 @@ impl Core {
             read_again_ms: None,
             sessions: Sessions::default(),
             renewed_for: None,
+            device: None,
+            split: None,
+            taken_over_from: None,
         }
     }
 

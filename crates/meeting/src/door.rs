@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use standfast_crypto::Fingerprint;
-use standfast_wire::control::{Admission, Hash};
+use standfast_wire::control::{Admission, Hash, Role};
 
+use crate::chain::Chain;
 use crate::core::Core;
 use crate::limits::LOBBY_MAX;
 use crate::people::{Trust, trust_of};
-use crate::seated::Seated;
 use crate::session::Session;
 
 /// Somebody in the lobby.
@@ -17,7 +17,8 @@ pub(crate) struct Waiting {
     pub(crate) since_wall_ms: u64,
 }
 
-/// The organizer's door.
+/// Who waits, as this device sees it. Every device keeps one: hosts decide by it, and whoever looks
+/// after the key lets in by it.
 #[derive(Default)]
 pub(crate) struct Door {
     pub(crate) lobby: BTreeMap<Hash, Waiting>,
@@ -26,19 +27,28 @@ pub(crate) struct Door {
 
 impl Door {
     /// Scheduled or already seen, or everyone with the link; never a changed key, never somebody
-    /// who was kept out before.
+    /// who was kept out before or removed, never somebody new while locked.
     pub(crate) fn opens_by_itself(
         &self,
         core: &Core,
-        s: &Seated,
-        fp: Fingerprint,
+        session: &Session,
+        chain: &Chain,
         h: &Hash,
     ) -> bool {
-        let name = s.session.request(h).map(|r| r.name.as_str()).unwrap_or_default();
-        let known = s.session.scheduled.contains(&fp) || s.chain.has_seen(fp);
-        let open = s.session.policy.admission == Admission::AnyoneWithLink;
-        let changed = trust_of(&core.cfg.known, fp, name) == Trust::KeyChanged;
-        (known || open) && !changed && !self.kept_out.contains(&fp)
+        let Some(request) = session.request(h) else { return false };
+        let fp = request.fp();
+        let locked = chain.head().is_some_and(|head| head.announce.locked);
+        let known = match request.role {
+            Role::Person => {
+                let open = session.policy.admission == Admission::AnyoneWithLink && !locked;
+                let scheduled = session.scheduled.contains(&fp) && !locked;
+                chain.has_seen(fp) || open || scheduled
+            }
+            // Comes back; whoever is new is let in by hand.
+            Role::Bot => chain.has_seen(fp),
+        };
+        let changed = trust_of(&core.cfg.known, fp, &request.name) == Trust::KeyChanged;
+        known && !changed && !self.kept_out.contains(&fp) && !chain.is_removed(fp)
     }
 
     /// Puts a request in the lobby; a newer one of the same key replaces the older.
@@ -52,7 +62,7 @@ impl Door {
         core.changed();
     }
 
-    /// Takes a request out of the lobby, to let it in.
+    /// A request in the lobby is let in.
     pub(crate) fn take(&mut self, h: &Hash) -> bool {
         match self.lobby.remove(h) {
             Some(waiting) => {
@@ -61,6 +71,10 @@ impl Door {
             }
             None => false,
         }
+    }
+
+    pub(crate) fn holds(&self, h: &Hash) -> bool {
+        self.lobby.contains_key(h)
     }
 
     /// Refuses a request, and later ones of the same key until it is let in by hand.

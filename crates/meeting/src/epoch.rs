@@ -80,14 +80,19 @@ impl Epoch {
 
     /// Present: `in`, or invited and arrived.
     pub(crate) fn present(&self) -> impl Iterator<Item = &Entry> {
-        self.roster.iter().filter(|e| e.state == State::In || self.arrived.contains_key(&e.idx))
+        self.roster.iter().filter(|e| e.state != State::Off && self.join_of(e).is_some())
+    }
+
+    /// Present, or a bot off the record: everyone whose connection is waited for.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = &Entry> {
+        self.roster.iter().filter(|e| self.join_of(e).is_some())
     }
 
     /// The join request that `entry` is live with.
     pub(crate) fn join_of(&self, entry: &Entry) -> Option<Hash> {
         match entry.state {
-            State::In => Some(entry.join_h),
-            _ => self.arrived.get(&entry.idx).copied(),
+            State::In | State::Off => Some(entry.join_h),
+            State::Invited => self.arrived.get(&entry.idx).copied(),
         }
     }
 

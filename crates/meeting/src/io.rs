@@ -10,6 +10,9 @@ use crate::Known;
 pub enum Input<'a> {
     /// The relay let us in; the content of its boards follows.
     Connected,
+    /// How many boards of this meeting the relay holds, told once after [`Input::Connected`]. Without
+    /// this an organizer waits a second for a running session before it opens one.
+    Boards(usize),
     /// The connection is gone.
     Disconnected,
     /// A message from a board.

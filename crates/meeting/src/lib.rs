@@ -9,14 +9,14 @@
 //! **The caller's contract:** outputs are carried out in order, [`Meeting::handle`] is given a
 //! [`Now`] that never runs backwards, and [`Input::Tick`] comes when
 //! [`Meeting::timeout_ms`] says so.
-//!
-//! In this version the organizer is the only generator: takeover, merge, orders, bots and device
-//! change are refused, never half done (`docs/known-issues.md`).
 
+mod authority;
+mod branch;
 mod chain;
 mod config;
 mod core;
 mod counters;
+mod device;
 mod door;
 mod epoch;
 mod follower;
@@ -25,14 +25,18 @@ mod io;
 mod journal;
 pub mod limits;
 mod media;
+mod peers;
 mod people;
+mod posted;
 mod prekey;
 mod pulse;
+mod recent;
 mod refusal;
 mod seat;
 mod seated;
 mod session;
 mod snapshot;
+mod split;
 mod state;
 
 pub use config::{Config, Known, Now, Part};

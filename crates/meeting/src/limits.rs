@@ -66,6 +66,44 @@ pub const SLOT_KEY_REQUEST: u8 = 3;
 /// A follower that cannot install the head for so long joins again.
 pub const STUCK_MS: u64 = 8_000;
 
+/// A statement names a head at most so many epochs before the announce that carries it.
+pub const ORDER_EPOCHS: usize = 5;
+/// A follower of rank 0 takes over after so long without a valid heartbeat: four missed.
+pub const TAKEOVER_MS: u64 = 8_000;
+/// And each further rank after so much more.
+pub const TAKEOVER_RANK_MS: u64 = 1_000;
+/// Whoever asks for a newer head waits so long for an answer.
+pub const HEAD_ASK_MS: u64 = 500;
+/// The organizer takes the term back once its epoch has been quiet for so long.
+pub const TAKE_BACK_MS: u64 = 1_500;
+/// A vouch ends so long after it was signed, by the generator's age.
+pub const VOUCH_MS: u64 = 120_000;
+/// A pairing code is good for so long.
+pub const PAIRING_MS: u64 = 120_000;
+/// Announces of one session that are kept to verify branches against, at most: an hour of five
+/// epochs a minute.
+pub const NODES_MAX: usize = 320;
+/// A branch lives while its generator was heard within this time.
+pub const BRANCH_ALIVE_MS: u64 = 6_000;
+/// A branch in which nobody answered is not tried again for so long.
+pub const FAILED_MS: u64 = 30_000;
+/// A join request in another branch is given so long to be answered.
+pub const BRANCH_TRIAL_MS: u64 = 15_000;
+/// A device whose clock jumped further than this past the time at which it wanted to be woken slept.
+pub const SLEPT_MS: u64 = 3_000;
+/// An organizer who finds a session waits so long for its generator's heartbeat before it opens
+/// another: two, and a second of delay.
+pub const FOUND_MS: u64 = 5_000;
+/// A generator that is back waits so long for the board to be read, at most.
+pub const READ_WAIT_MS: u64 = 5_000;
+/// Board slot of a bot's signs of life while it is off the record.
+pub const SLOT_ALIVE: u8 = 4;
+/// Whoever asks for a newer head makes the generator show itself at most this often.
+pub const SHOW_MS: u64 = 500;
+/// A bot without its owner is dropped with the owner's epoch; a bot off the record says that it is
+/// there this often.
+pub const ALIVE_MS: u64 = 5_000;
+
 /// When something is missing on a board it is read from its start, at most this often.
 pub const READ_AGAIN_MS: u64 = 15_000;
 
@@ -80,5 +118,16 @@ pub const fn max_ms(reason: Reason) -> u32 {
         Reason::Removal | Reason::OffRecord => 300,
         Reason::Leave | Reason::Drop => 1_000,
         _ => 2_000,
+    }
+}
+
+/// Latest use of a new epoch when somebody of the old one is not in it, whatever it was made for:
+/// `urgent` after a removal or a bot off the record.
+#[must_use]
+pub const fn max_ms_without(somebody_goes: bool, urgent: bool) -> u32 {
+    match (somebody_goes, urgent) {
+        (_, true) => max_ms(Reason::Removal),
+        (true, false) => max_ms(Reason::Drop),
+        (false, false) => u32::MAX,
     }
 }

@@ -17,9 +17,8 @@ pub(crate) fn renew(core: &mut Core, session: Hash) {
     if core.renewed_for.replace(session) == Some(session) {
         return;
     }
-    if let Part::Member { prekeys } = &mut core.cfg.part {
-        prekeys.clear();
-    }
+    let Part::Member { prekeys } = &mut core.cfg.part else { return };
+    prekeys.clear();
     let private = PrivateBundle::generate(&mut core.rng);
     let prekey = PrekeyBundle {
         ident: ident_of(core.identity()),

@@ -22,6 +22,8 @@ pub(crate) struct Watch {
     /// The generator's age and our clock at the least delayed heartbeat since we asked to join.
     base: Option<(u64, u64)>,
     lag_ms: u64,
+    /// Lag of the terms before.
+    carried_ms: u64,
     last_age_ms: u64,
     last_h: Option<Hash>,
 }
@@ -29,29 +31,44 @@ pub(crate) struct Watch {
 impl Watch {
     /// Starts when this device met the session: that itself is a sign of life.
     pub(crate) fn new(now_ms: u64) -> Self {
-        Self { last_ms: now_ms, base: None, lag_ms: 0, last_age_ms: 0, last_h: None }
+        Self { last_ms: now_ms, base: None, lag_ms: 0, carried_ms: 0, last_age_ms: 0, last_h: None }
     }
 
     /// A valid heartbeat. An older one than before is ignored. The lag counts from the least delayed
     /// one so far: a first one that was held back would hide as much lag as it had itself.
-    pub(crate) fn beat(&mut self, heartbeat: &Heartbeat, h: Hash, now_ms: u64) {
+    /// Says whether it counted.
+    pub(crate) fn beat(&mut self, heartbeat: &Heartbeat, h: Hash, now_ms: u64) -> bool {
         if self.last_h.is_some() && heartbeat.age_ms <= self.last_age_ms {
-            return;
+            return false;
         }
         let (age0, mine0) = *self.base.get_or_insert((heartbeat.age_ms, now_ms));
         let (theirs, mine) = (heartbeat.age_ms.saturating_sub(age0), now_ms.saturating_sub(mine0));
         if theirs > mine {
             self.base = Some((heartbeat.age_ms, now_ms));
+            self.carried_ms = self.carried_ms.saturating_sub(theirs - mine);
         }
-        self.lag_ms = mine.saturating_sub(theirs);
+        self.lag_ms = self.carried_ms + mine.saturating_sub(theirs);
         self.last_age_ms = heartbeat.age_ms;
         self.last_ms = now_ms;
         self.last_h = Some(h);
+        true
+    }
+
+    /// Another generator, or a new term: its age begins anew. The announce is a sign of life, and
+    /// lag from before carries over.
+    pub(crate) fn new_term(&mut self, now_ms: u64) {
+        (self.base, self.last_age_ms, self.last_h) = (None, 0, None);
+        (self.carried_ms, self.last_ms) = (self.lag_ms, now_ms);
     }
 
     /// A new join: whoever names it lives now, so lag counts from here.
     pub(crate) fn restart(&mut self) {
-        (self.base, self.lag_ms) = (None, 0);
+        (self.base, self.lag_ms, self.carried_ms) = (None, 0, 0);
+    }
+
+    /// How long nothing was heard, ms.
+    pub(crate) fn silence_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.last_ms)
     }
 
     pub(crate) fn pulse(&self, now_ms: u64) -> Pulse {

@@ -4,10 +4,13 @@ use standfast_crypto::{
     Contact, EpochSecret, PrivateBundle, PublicBundle, ReceiveChain, Secret, checkpoint_public,
 };
 use standfast_wire::codec::{Text, to_bytes};
-use standfast_wire::control::{Hash, JoinRequest, KeyWrap, Kind, Leave, MAX_NAME, Role};
+use standfast_wire::control::{
+    HandedEnd, Hash, JoinRequest, KeyWrap, Kind, Leave, MAX_NAME, Pairing, Role,
+};
 use standfast_wire::relay::{Envelope, SLOT_LOG};
 
 use crate::chain::Link;
+use crate::config::Part;
 use crate::core::Core;
 use crate::session::{Session, ident_of, open_envelope, wire_bundle};
 use crate::{Output, Refusal};
@@ -29,10 +32,16 @@ pub(crate) struct Seat {
 
 impl Seat {
     /// Posts a join request and remembers what it was made with.
-    pub(crate) fn ask(core: &mut Core, session: &mut Session, seen: Option<Hash>) -> Self {
+    pub(crate) fn ask(
+        core: &mut Core,
+        session: &mut Session,
+        seen: Option<Hash>,
+        resume_head: Option<Hash>,
+    ) -> Self {
         let msk = Secret::random(&mut core.rng);
         let bundle = PrivateBundle::generate(&mut core.rng);
         let (join_nonce, liveness) = (core.nonce(), core.nonce());
+        let (own, vouch) = claims(core, &join_nonce);
         let join = JoinRequest {
             ident: ident_of(core.identity()),
             bundle: wire_bundle(&bundle.public()),
@@ -40,11 +49,11 @@ impl Seat {
             join_nonce,
             liveness_nonce: liveness,
             name: Text::<MAX_NAME>::new(core.cfg.name.clone()).unwrap_or_default(),
-            role: Role::Person,
-            own: None,
-            vouch: None,
+            role: if own.is_some() { Role::Bot } else { Role::Person },
+            own,
+            vouch,
             seen,
-            resume_head: None,
+            resume_head,
         };
         let mac = core.cfg.link.join_mac(&to_bytes(&join));
         let join_h = core.post(session, Kind::Join, SLOT_LOG, &join, Some(mac));
@@ -109,14 +118,14 @@ impl Seat {
     ) -> Result<EpochSecret, Refusal> {
         let contact = (wrap.bundle_id, link.announce.term);
         if let Some((_, chain)) = self.chain.as_ref().filter(|(of, _)| *of == contact) {
-            let (secret, next) = open_wrap(core, session, link, wrap, chain)?;
+            let (secret, next) = open_wrap(core, link, wrap, chain)?;
             self.chain = Some((contact, next));
             return Ok(secret);
         }
         let at =
             self.bundles.iter().position(|b| b.id() == wrap.bundle_id).ok_or(Refusal::Stale)?;
         let chain = first_contact(core, session, link, wrap, &self.bundles[at], &self.join_nonce)?;
-        let (secret, next) = open_wrap(core, session, link, wrap, &chain)?;
+        let (secret, next) = open_wrap(core, link, wrap, &chain)?;
         // The others were sent while this one was on its way: the next ack replaces them all.
         self.bundles.clear();
         self.chain = Some((contact, next));
@@ -126,6 +135,18 @@ impl Seat {
     /// Takes over the chain that a prekey bundle opened.
     pub(crate) fn adopt_chain(&mut self, bundle_id: [u8; 16], term: u32, chain: ReceiveChain) {
         self.chain = Some(((bundle_id, term), chain));
+    }
+
+    /// Opens the preimage that deletes the board, handed on by the generator of `link`.
+    pub(crate) fn open_end(
+        &self,
+        core: &Core,
+        link: &Link,
+        at_h: &Hash,
+        end: &HandedEnd,
+    ) -> Result<Secret<32>, Refusal> {
+        let (_, chain) = self.chain.as_ref().ok_or(Refusal::Stale)?;
+        Ok(chain.open_end((end.n, &end.ct), at_h, link.generator(), core.me())?)
     }
 
     /// The ack that was posted just now.
@@ -147,6 +168,17 @@ impl Seat {
     }
 }
 
+/// What this device says of itself when it asks: a bot's owner, or the device that it replaces.
+fn claims(core: &Core, join_nonce: &[u8; 16]) -> (Option<Hash>, Option<Pairing>) {
+    match &core.cfg.part {
+        Part::Bot { owner } => (Some(owner.0), None),
+        Part::NewDevice { old, code } => {
+            (None, Some(Pairing { old: old.0, proof: code.proof(core.me(), join_nonce) }))
+        }
+        Part::Organizer { .. } | Part::Member { .. } => (None, None),
+    }
+}
+
 /// The asymmetric part of a wrap.
 pub(crate) fn first_contact(
     core: &Core,
@@ -164,7 +196,7 @@ pub(crate) fn first_contact(
         join_nonce,
         term: link.announce.term,
     };
-    let generator = &session.organizer;
+    let generator = session.identity_of(link.generator()).ok_or(Refusal::Missing)?;
     Ok(ReceiveChain::contact(
         core.identity(),
         bundle,
@@ -178,13 +210,11 @@ pub(crate) fn first_contact(
 /// Opens `wrap` and checks the secret against the announce.
 pub(crate) fn open_wrap(
     core: &Core,
-    session: &Session,
     link: &Link,
     wrap: &KeyWrap,
     chain: &ReceiveChain,
 ) -> Result<(EpochSecret, ReceiveChain), Refusal> {
-    let from = session.organizer.fingerprint();
-    let opened = chain.open((wrap.n, &wrap.ct), &wrap.h_e, from, core.me())?;
+    let opened = chain.open((wrap.n, &wrap.ct), &wrap.h_e, link.generator(), core.me())?;
     opened.secret().check(&link.binding(), &link.announce.key_commit)?;
     Ok(opened.commit())
 }

@@ -7,7 +7,7 @@ use standfast_crypto::{
 };
 use standfast_wire::codec::{Blob, Field, List, from_bytes, to_bytes};
 use standfast_wire::control::{
-    Bundle, Hash, Ident, JoinRequest, Kind, MeetingOpen, Policy, Role, Sealed,
+    Bundle, Hash, Hosts, Ident, JoinRequest, Kind, MeetingOpen, Pairing, Policy, Role, Sealed,
 };
 use standfast_wire::record;
 use standfast_wire::relay::{Envelope, SLOT_LOG, VERSION};
@@ -87,6 +87,11 @@ impl<T> Authentic<T> {
     pub(crate) fn hash(&self, label: &str) -> Hash {
         Enc::new(label).bytes(&self.body).bytes(&self.sig).hash()
     }
+
+    /// As it was signed.
+    pub(crate) fn signed(&self) -> (Vec<u8>, [u8; 64]) {
+        (self.body.clone(), self.sig)
+    }
 }
 
 impl Letter {
@@ -122,6 +127,12 @@ pub(crate) struct Request {
     /// Order of arrival here.
     pub(crate) nth: usize,
     pub(crate) seen: Option<Hash>,
+    /// Whom a bot names as its owner.
+    pub(crate) own: Option<Fingerprint>,
+    /// The device that this one is to replace, by its word.
+    pub(crate) pairing: Option<Pairing>,
+    /// The head that its device kept across a reconnect or a split.
+    pub(crate) resume_head: Option<Hash>,
     /// Pseudonym at the relay, by the relay's word: good for hints only. None for what this process
     /// posted itself.
     pub(crate) poster: Option<[u8; 32]>,
@@ -155,6 +166,8 @@ pub(crate) struct Session {
     pub(crate) scope: Scope,
     pub(crate) control: ControlKey,
     pub(crate) organizer: PublicIdentity,
+    /// Who signed Open and makes the first announce: the organizer, or a deputy.
+    pub(crate) opener: Fingerprint,
     pub(crate) open_h: Hash,
     pub(crate) policy: Policy,
     pub(crate) scheduled: Vec<Fingerprint>,
@@ -198,6 +211,7 @@ impl Session {
         Ok(Self {
             scope,
             control,
+            opener: organizer.fingerprint(),
             organizer,
             open_h,
             policy: open.message.policy,
@@ -234,6 +248,12 @@ impl Session {
         let envelope = seal_envelope(&control, session_id, SLOT_LOG, &sealed, entropy)
             .ok_or(Refusal::Malformed)?;
         Self::from_open(cfg, &envelope)
+    }
+
+    /// May admit, remove and lock, by the policy that Open signed.
+    pub(crate) fn is_host(&self, fp: Fingerprint) -> bool {
+        let scheduled = self.policy.hosts == Hosts::Scheduled && self.scheduled.contains(&fp);
+        fp == self.organizer.fingerprint() || scheduled
     }
 
     pub(crate) fn id(&self) -> Hash {
@@ -295,6 +315,9 @@ impl Session {
             role: join.role,
             nth: self.requests.len(),
             seen: join.seen,
+            own: join.own.map(Fingerprint),
+            pairing: join.vouch,
+            resume_head: join.resume_head,
             poster,
         };
         Ok(self.requests.entry(h).or_insert(request))

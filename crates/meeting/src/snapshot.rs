@@ -1,7 +1,7 @@
 //! The meeting as it is now: one value for the UI, the CLI and the tests. No secrets.
 
 use standfast_crypto::Fingerprint;
-use standfast_wire::control::{Hash, Reason, State as EntryState};
+use standfast_wire::control::{Entry, Hash, Reason, State as EntryState};
 
 use crate::Counters;
 use crate::core::Core;
@@ -9,6 +9,7 @@ use crate::epoch::Epoch;
 use crate::journal::EpochRecord;
 use crate::people::{Trust, pinned_under, trust_of};
 use crate::pulse::Pulse;
+use crate::seated::Seated;
 use crate::session::Session;
 use crate::state::live::Role;
 use crate::state::{Joining, LeftWhy, Live, State};
@@ -265,8 +266,8 @@ fn empty(core: &Core) -> Snapshot {
         locked: false,
         rights: Rights::default(),
         removed: Vec::new(),
-        split: None,
-        device: None,
+        split: core.split,
+        device: core.device_view(),
         active: None,
         coming: None,
         members: Vec::new(),
@@ -282,8 +283,11 @@ fn empty(core: &Core) -> Snapshot {
 }
 
 fn joining_view(core: &Core, joining: &Joining, snapshot: &mut Snapshot) {
-    snapshot.session_id = Some(joining.session().id());
-    snapshot.generator_name = name(joining.session(), core.cfg.organizer);
+    let history = joining.history();
+    snapshot.session_id = Some(history.session.id());
+    let generator = history.chain.generator().unwrap_or(core.cfg.organizer);
+    snapshot.generator_name = name(&history.session, generator);
+    snapshot.locked = joining.locked();
     snapshot.phase = match joining {
         _ if core.offline_since_ms.is_some() => Phase::Reconnecting,
         j if !j.asked() => Phase::Connecting,
@@ -295,31 +299,34 @@ fn joining_view(core: &Core, joining: &Joining, snapshot: &mut Snapshot) {
 
 fn live_view(core: &Core, live: &Live, snapshot: &mut Snapshot) {
     let s = &live.seated;
-    let offline = core.offline_since_ms.is_some();
+    let offline = core.offline_since_ms.is_some() || s.resuming();
     snapshot.phase = if offline { Phase::Reconnecting } else { Phase::Live };
     snapshot.session_id = Some(s.session.id());
     snapshot.me = Some(s.idx);
-    snapshot.generator_name = name(&s.session, core.cfg.organizer);
+    let generator = s.chain.generator().unwrap_or(core.cfg.organizer);
+    snapshot.generator_name = name(&s.session, generator);
+    snapshot.taken_over_from = core.taken_over_from.clone();
+    snapshot.locked = s.chain.head().is_some_and(|head| head.announce.locked);
+    snapshot.rights = Rights {
+        host: s.session.is_host(core.me()),
+        organizer: core.me() == core.cfg.organizer,
+        end: live.may_end(core),
+    };
+    snapshot.removed = s.chain.removed().map(|fp| removed(core, s, fp)).collect();
     let (active, newest) = (s.epochs.active(), s.epochs.newest());
     snapshot.active = active.map(|e| epoch_now(&s.session, e, None));
     snapshot.coming =
         newest.filter(|n| n.active_ms.is_none()).map(|n| epoch_now(&s.session, n, active));
     snapshot.code = active.map(|e| e.code().digits().to_owned());
     snapshot.members = members(core, live);
+    snapshot.lobby =
+        s.door.lobby.iter().map(|(h, w)| knock(core, s, h, w.fp, w.since_wall_ms)).collect();
+    snapshot.lobby.sort_by_key(|k| (k.trust != Trust::KeyChanged, k.since_ms));
     match &live.role {
-        Role::Generator(generator) => {
-            snapshot.generator = true;
-            snapshot.lobby = generator
-                .door
-                .lobby
-                .iter()
-                .map(|(h, w)| knock(core, &s.session, h, w.fp, w.since_wall_ms))
-                .collect();
-            snapshot.lobby.sort_by_key(|k| (k.trust != Trust::KeyChanged, k.since_ms));
-        }
+        Role::Generator(_) => snapshot.generator = true,
         Role::Follower(follower) => {
             snapshot.pulse = follower.watch.pulse(core.ms());
-            snapshot.pulse_age_ms = core.ms().saturating_sub(follower.watch.last_ms());
+            snapshot.pulse_age_ms = follower.watch.silence_ms(core.ms());
         }
     }
     snapshot.microphone = match snapshot.pulse {
@@ -329,6 +336,20 @@ fn live_view(core: &Core, live: &Live, snapshot: &mut Snapshot) {
         _ if core.muted => Microphone::Muted,
         _ => Microphone::Open,
     };
+}
+
+fn removed(core: &Core, s: &Seated, fp: Fingerprint) -> Removed {
+    Removed { fp, name: name_of(core, s, fp) }
+}
+
+/// The name that somebody came with, or is pinned under.
+fn name_of(core: &Core, s: &Seated, fp: Fingerprint) -> String {
+    let pinned = || core.cfg.known.iter().find(|k| k.fp == fp).map(|k| k.name.clone());
+    name(&s.session, fp).or_else(pinned).unwrap_or_default()
+}
+
+fn owner(core: &Core, s: &Seated, fp: Fingerprint) -> Owner {
+    Owner { fp, name: name_of(core, s, fp), me: fp == core.me() }
 }
 
 fn name(session: &Session, fp: Fingerprint) -> Option<String> {
@@ -348,63 +369,90 @@ fn epoch_now(session: &Session, epoch: &Epoch, active: Option<&Epoch>) -> EpochN
     }
 }
 
-/// Everyone who can hear: on the newest roster, or still on the active one.
+/// Everyone who can hear: on the newest roster, or still on the active one. A bot off the record has
+/// no epoch, and sees the roster that the last announce signed.
 fn members(core: &Core, live: &Live) -> Vec<Member> {
     let s = &live.seated;
-    let Some(newest) = s.epochs.newest() else { return Vec::new() };
+    let Some(newest) = s.epochs.newest() else {
+        let head = s.chain.head().into_iter().flat_map(|head| head.roster());
+        return head.map(|e| member(core, live, None, e)).collect();
+    };
     let leaving = s
         .epochs
         .active()
         .into_iter()
         .flat_map(|a| a.roster.iter())
         .filter(|e| newest.entry_of(Fingerprint(e.fp)).is_none());
-    let mut members: Vec<Member> =
-        newest.roster.iter().chain(leaving).map(|e| member(core, live, newest, e)).collect();
+    let all = newest.roster.iter().chain(leaving);
+    let mut members: Vec<Member> = all.map(|e| member(core, live, Some(newest), e)).collect();
     members.sort_by_key(|m| m.idx);
     members
 }
 
-fn member(
-    core: &Core,
-    live: &Live,
-    newest: &Epoch,
-    entry: &standfast_wire::control::Entry,
-) -> Member {
-    let fp = Fingerprint(entry.fp);
-    let (me, confirmed) = (fp == core.me(), newest.acked.contains(&entry.idx));
-    let pinned_name = core.cfg.known.iter().find(|k| k.fp == fp).map(|k| k.name.clone());
+fn member(core: &Core, live: &Live, newest: Option<&Epoch>, entry: &Entry) -> Member {
+    let (s, fp) = (&live.seated, Fingerprint(entry.fp));
+    let me = fp == core.me();
+    let confirmed = newest.is_some_and(|e| e.acked.contains(&entry.idx));
     // The name of the join that the roster names: a later request changes nothing by itself.
-    let join_h = newest.join_of(entry).unwrap_or(entry.join_h);
-    let given = live.seated.session.request(&join_h).map(|r| r.name.clone());
-    let name = given.or(pinned_name).or_else(|| name(&live.seated.session, fp)).unwrap_or_default();
-    let unarrived = entry.state == EntryState::Invited && !newest.arrived.contains_key(&entry.idx);
-    let presence = match () {
-        () if newest.entry_of(fp).is_none() => Presence::Leaving,
-        () if unarrived => Presence::Invited,
-        () if !confirmed => Presence::Joining,
-        () => Presence::In,
-    };
+    let join_h = newest.and_then(|e| e.join_of(entry)).unwrap_or(entry.join_h);
+    let given = s.session.request(&join_h).map(|r| r.name.clone());
+    let pinned_name = || core.cfg.known.iter().find(|k| k.fp == fp).map(|k| k.name.clone());
+    let name = given.or_else(pinned_name).unwrap_or_else(|| name_of(core, s, fp));
+    let replaced = entry.replaces.map(Fingerprint);
     Member {
         idx: entry.idx,
         fp,
         me,
         organizer: fp == core.cfg.organizer,
-        host: fp == core.cfg.organizer,
-        generator: fp == core.cfg.organizer,
-        bot: None,
-        replaces: None,
-        trust: trust_of(&core.cfg.known, fp, &name),
+        host: s.session.is_host(fp),
+        generator: s.chain.generator() == Some(fp),
+        bot: entry.owner.map(|fp| owner(core, s, Fingerprint(fp))),
+        replaces: replaced.map(|fp| name_of(core, s, fp)),
+        trust: trust(core, fp, &name, replaced),
         pinned: pinned_under(&core.cfg.known, fp, &name).filter(|_| !me),
-        presence,
+        presence: presence(newest, entry, confirmed),
         confirmed,
         muted: if me { core.muted } else { live.media.muted(entry.idx) },
         name,
     }
 }
 
-fn knock(core: &Core, session: &Session, request: &Hash, fp: Fingerprint, since_ms: u64) -> Knock {
-    let name = session.request(request).map(|r| r.name.clone()).unwrap_or_default();
-    let (trust, pinned) =
-        (trust_of(&core.cfg.known, fp, &name), pinned_under(&core.cfg.known, fp, &name));
-    Knock { request: *request, fp, name, trust, pinned, since_ms, bot: None, owned: false }
+fn presence(newest: Option<&Epoch>, entry: &Entry, confirmed: bool) -> Presence {
+    let listed = newest.is_none_or(|e| e.entry_of(Fingerprint(entry.fp)).is_some());
+    let arrived = newest.is_some_and(|e| e.arrived.contains_key(&entry.idx));
+    match entry.state {
+        _ if !listed => Presence::Leaving,
+        EntryState::Off => Presence::Off,
+        EntryState::Invited if !arrived => Presence::Invited,
+        // Without an epoch of its own this device cannot tell.
+        _ if newest.is_some() && !confirmed => Presence::Joining,
+        _ => Presence::In,
+    }
+}
+
+/// A key that is not pinned, vouched for by one that is, is that person's new device.
+fn trust(core: &Core, fp: Fingerprint, name: &str, replaces: Option<Fingerprint>) -> Trust {
+    let known = |fp| core.cfg.known.iter().any(|k| k.fp == fp);
+    match replaces {
+        Some(old) if !known(fp) && known(old) => Trust::NewDevice,
+        _ => trust_of(&core.cfg.known, fp, name),
+    }
+}
+
+fn knock(core: &Core, s: &Seated, h: &Hash, fp: Fingerprint, since_ms: u64) -> Knock {
+    let request = s.session.request(h);
+    let name = request.map(|r| r.name.clone()).unwrap_or_default();
+    let claimed = request.and_then(|r| r.own);
+    let known = &core.cfg.known;
+    let owned = claimed.is_some() && s.posted.owner_of(&s.session, h) == claimed;
+    Knock {
+        request: *h,
+        fp,
+        trust: trust_of(known, fp, &name),
+        pinned: pinned_under(known, fp, &name),
+        since_ms,
+        bot: claimed.map(|fp| owner(core, s, fp)),
+        owned: owned || claimed == Some(core.me()),
+        name,
+    }
 }

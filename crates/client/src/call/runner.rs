@@ -211,8 +211,10 @@ impl Runner {
         let before = session.and_then(|id| self.boards.board_of(&id));
         let now =
             session.and_then(|id| boards.iter().find(|b| b.session_id == id)).map(|b| b.board_id);
+        let running = boards.len();
         boards.into_iter().for_each(|board| self.boards.seen(board));
         self.input(Input::Connected);
+        self.input(Input::Boards(running));
         if let (Some(session_id), true) = (session, now.is_none() || before != now) {
             self.input(Input::BoardLost { session_id });
         }

@@ -1,226 +1,273 @@
-//! The chain of announces and what every member checks before it follows one
-//! (`docs/protocol.md` §6, *Confirm*).
+//! The verified history of a session: a tree of announces, of which this device follows one branch.
+//!
+//! Everyone verifies every announce from Open on ([`Chain::verify`]). One that builds on the head
+//! can become the head; others are kept aside: a branch on the far side of a split, or a takeover
+//! that came too early.
+
+mod confirm;
+mod link;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use standfast_crypto::{Binding, Fingerprint, hash};
-use standfast_frame::IDX_LIMIT;
-use standfast_wire::codec::to_bytes;
-use standfast_wire::control::{Entry, EpochAnnounce, Hash, Reason, Role, State};
+use standfast_crypto::Fingerprint;
+use standfast_wire::control::{EpochAnnounce, Hash};
 
-use crate::Refusal;
-use crate::limits::max_ms;
+pub(crate) use confirm::succession;
+pub(crate) use link::Link;
+
+use crate::limits::NODES_MAX;
 use crate::session::{Authentic, Letter, Session};
+use crate::{Now, Refusal};
 
-/// An announce that passed every check against the chain before it.
-pub(crate) struct Link {
-    pub(crate) h: Hash,
-    pub(crate) roster_h: Hash,
-    pub(crate) announce: EpochAnnounce,
-    /// On this roster with a join that the one before did not name.
-    pub(crate) joined: Vec<Fingerprint>,
-    /// On the roster before and not on this one.
-    pub(crate) left: Vec<Fingerprint>,
+/// An announce and the state of the chain after it.
+pub(crate) struct Node {
+    pub(crate) link: Link,
+    /// Everyone whom an announce up to here listed, with the idx that is theirs from then on.
+    places: Arc<BTreeMap<Fingerprint, u16>>,
+    removed: Arc<BTreeSet<Fingerprint>>,
+    /// When this device first saw it.
+    pub(crate) seen: Now,
 }
 
-impl Link {
-    /// Follows `before` with `announce`.
-    pub(crate) fn new(before: Option<&Self>, h: Hash, announce: EpochAnnounce) -> Self {
-        let old = before.map(Self::roster).unwrap_or_default();
-        let new = announce.roster.as_slice();
-        let known = |e: &&Entry| {
-            old.iter().any(|o| o.fp == e.fp && (o.join_h == e.join_h || o.state == State::Invited))
-        };
-        let joined = new
-            .iter()
-            .filter(|e| e.state == State::In && !known(e))
-            .map(|e| Fingerprint(e.fp))
-            .collect();
-        let left = old
-            .iter()
-            .filter(|o| !new.iter().any(|e| e.fp == o.fp))
-            .map(|o| Fingerprint(o.fp))
-            .collect();
-        Self { h, roster_h: roster_hash(&announce), announce, joined, left }
-    }
-
-    pub(crate) fn roster(&self) -> &[Entry] {
-        self.announce.roster.as_slice()
-    }
-
-    pub(crate) fn entry_of(&self, fp: Fingerprint) -> Option<&Entry> {
-        self.roster().iter().find(|e| e.fp == fp.0)
-    }
-
-    pub(crate) fn binding(&self) -> Binding<'_> {
-        let a = &self.announce;
-        Binding { roster_h: &self.roster_h, prev_h: &a.prev_h, term: a.term, epoch: a.epoch }
-    }
+/// Two announces by one generator for one term and epoch: both cannot be honest.
+#[expect(dead_code, reason = "the evidence store that keeps both comes with the chained journal")]
+pub(crate) struct Equivocation {
+    pub(crate) by: Fingerprint,
+    pub(crate) first: (Vec<u8>, [u8; 64]),
+    pub(crate) second: (Vec<u8>, [u8; 64]),
 }
 
-/// `H("SF1/roster", roster)`.
-pub(crate) fn roster_hash(announce: &EpochAnnounce) -> Hash {
-    hash("SF1/roster", &to_bytes(&announce.roster))
+/// What [`Chain::verify`] found.
+pub(crate) enum Verified {
+    /// Passed every check; recorded by [`Chain::keep`].
+    Link(Box<Link>),
+    /// Refused, and provably dishonest.
+    #[expect(
+        dead_code,
+        reason = "the evidence store that keeps both comes with the chained journal"
+    )]
+    Equivocation(Box<Equivocation>),
 }
 
 /// The verified history of a session.
 pub(crate) struct Chain {
     open_h: Hash,
-    head: Option<Link>,
-    /// Everyone whom an announce of this chain listed, with the idx that is theirs from then on.
-    places: BTreeMap<Fingerprint, u16>,
+    nodes: BTreeMap<Hash, Node>,
+    head: Option<Hash>,
+    /// Whom this device has seen removed, in whatever branch it followed, and not readmitted since.
     removed: BTreeSet<Fingerprint>,
 }
 
 impl Chain {
     pub(crate) fn new(open_h: Hash) -> Self {
-        Self { open_h, head: None, places: BTreeMap::new(), removed: BTreeSet::new() }
+        Self { open_h, nodes: BTreeMap::new(), head: None, removed: BTreeSet::new() }
+    }
+
+    fn head_node(&self) -> Option<&Node> {
+        self.head.as_ref().and_then(|h| self.nodes.get(h))
     }
 
     pub(crate) fn head(&self) -> Option<&Link> {
-        self.head.as_ref()
+        self.head_node().map(|node| &node.link)
     }
 
     /// Hash that the next announce must name.
     pub(crate) fn tip(&self) -> Hash {
-        self.head.as_ref().map_or(self.open_h, |head| head.h)
+        self.head.unwrap_or(self.open_h)
     }
 
     /// The term of the head.
     pub(crate) fn term(&self) -> u32 {
-        self.head.as_ref().map_or(0, |head| head.announce.term)
+        self.head().map_or(0, |head| head.announce.term)
+    }
+
+    /// Whoever made the head.
+    pub(crate) fn generator(&self) -> Option<Fingerprint> {
+        self.head().map(Link::generator)
     }
 
     /// Listed in an announce of this chain.
     pub(crate) fn has_seen(&self, fp: Fingerprint) -> bool {
-        self.places.contains_key(&fp)
+        self.head_node().is_some_and(|node| node.places.contains_key(&fp))
+    }
+
+    /// Removed in this chain, or in one that this device followed before.
+    pub(crate) fn is_removed(&self, fp: Fingerprint) -> bool {
+        let here = self.head_node().is_some_and(|node| node.removed.contains(&fp));
+        here || self.removed.contains(&fp)
+    }
+
+    pub(crate) fn removed(&self) -> impl Iterator<Item = Fingerprint> + '_ {
+        self.head_node().into_iter().flat_map(|node| node.removed.iter().copied())
     }
 
     /// The idx that `fp` has had in this chain.
     pub(crate) fn place_of(&self, fp: Fingerprint) -> Option<u16> {
-        self.places.get(&fp).copied()
+        self.head_node().and_then(|node| node.places.get(&fp).copied())
     }
 
     /// The idx that the next newcomer gets; none is ever given twice.
     pub(crate) fn free_idx(&self) -> u16 {
-        self.places.values().max().map_or(0, |last| last + 1)
+        let places = self.head_node().into_iter().flat_map(|node| node.places.values());
+        places.max().map_or(0, |last| last + 1)
     }
 
-    /// Checks an announce. Records nothing.
-    pub(crate) fn verify(&self, session: &Session, letter: &Letter) -> Result<Link, Refusal> {
-        // Takeover and take-back are not in this version: one generator, the organizer.
-        let announce: Authentic<EpochAnnounce> =
-            letter.authentic(&session.organizer, &session.scope)?;
-        let (h, a) = (announce.hash("SF1/ann"), announce.message);
-        if a.generator != announce.from.0 {
+    pub(crate) fn node(&self, h: &Hash) -> Option<&Node> {
+        self.nodes.get(h)
+    }
+
+    /// The announces from `h` back to the first, newest first.
+    pub(crate) fn path(&self, h: &Hash) -> Vec<&Node> {
+        let mut path = Vec::new();
+        let mut next = self.nodes.get(h);
+        while let Some(node) = next {
+            path.push(node);
+            next = self.nodes.get(&node.link.announce.prev_h);
+        }
+        path
+    }
+
+    /// Whether `old` is `h` or one of its ancestors.
+    pub(crate) fn descends(&self, h: &Hash, old: &Hash) -> bool {
+        *old == self.open_h || self.path(h).iter().any(|node| node.link.h == *old)
+    }
+
+    /// Checks an announce against the one that it names. Records nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::Missing`] for one whose predecessor, author, join request or merged head did not
+    /// come, [`Refusal::Stale`] for one that is known, others for whatever else does not hold.
+    pub(crate) fn verify(&self, session: &Session, letter: &Letter) -> Result<Verified, Refusal> {
+        let author = session.identity_of(letter.from).ok_or(Refusal::Missing)?;
+        let announce: Authentic<EpochAnnounce> = letter.authentic(author, &session.scope)?;
+        let h = announce.hash("SF1/ann");
+        let signed = announce.signed();
+        let a = announce.message;
+        if a.generator != letter.from.0 {
             return Err(Refusal::NotAllowed);
         }
-        self.check_place(&a)?;
-        self.check_roster(session, &a)?;
-        if a.max_ms > max_ms(a.reason) || a.min_ms > a.max_ms {
-            return Err(Refusal::Inconsistent);
+        if self.nodes.contains_key(&h) {
+            return Err(Refusal::Stale);
         }
-        if !a.orders.as_slice().is_empty() || a.merged_h.is_some() {
-            return Err(Refusal::Unsupported);
+        if let Some(first) = self.twin(&a) {
+            let (by, first) = (letter.from, first.link.signed.clone());
+            return Ok(Verified::Equivocation(Box::new(Equivocation {
+                by,
+                first,
+                second: signed,
+            })));
         }
-        Ok(Link::new(self.head.as_ref(), h, a))
+        if a.prev_h != self.open_h && !self.nodes.contains_key(&a.prev_h) {
+            let ahead = a.epoch > self.head().map_or(0, |head| head.announce.epoch) + 1;
+            return Err(if ahead { Refusal::Missing } else { Refusal::Stale });
+        }
+        let path = self.path(&a.prev_h);
+        let statements = confirm::check(self, session, &path, &a)?;
+        let mut link = Link::new(path.first().map(|node| &node.link), h, a);
+        (link.statements, link.signed) = (statements, signed);
+        Ok(Verified::Link(Box::new(link)))
     }
 
-    fn check_place(&self, a: &EpochAnnounce) -> Result<(), Refusal> {
-        let epoch = self.head.as_ref().map_or(0, |head| head.announce.epoch);
-        match a.epoch.checked_sub(epoch) {
-            None | Some(0) => return Err(Refusal::Stale),
-            Some(1) if a.prev_h == self.tip() => {}
-            Some(1) => return Err(Refusal::Inconsistent),
-            Some(_) => return Err(Refusal::Missing),
-        }
-        if a.term != 1 || (a.reason == Reason::Open) != (a.epoch == 1) {
-            return Err(Refusal::Inconsistent);
-        }
-        self.check_reason(a)
+    /// Another announce of the same generator for the same term and epoch.
+    fn twin(&self, a: &EpochAnnounce) -> Option<&Node> {
+        self.nodes.values().find(|node| {
+            node.link.announce.generator == a.generator && node.link.number() == (a.term, a.epoch)
+        })
     }
 
-    /// Who was present goes only under a reason that says so: it decides how long the old epoch may
-    /// still be used.
-    fn check_reason(&self, a: &EpochAnnounce) -> Result<(), Refusal> {
-        match a.reason {
-            Reason::Leave | Reason::Drop | Reason::Removal => return Ok(()),
-            Reason::Open | Reason::Join | Reason::Timer | Reason::Manual => {}
-            _ => return Err(Refusal::Unsupported),
-        }
-        let listed: BTreeSet<_> = a.roster.as_slice().iter().map(|e| e.fp).collect();
-        let mut present = self.head.iter().flat_map(Link::roster).filter(|e| e.state == State::In);
-        if present.all(|e| listed.contains(&e.fp)) { Ok(()) } else { Err(Refusal::Inconsistent) }
-    }
-
-    fn check_roster(&self, session: &Session, a: &EpochAnnounce) -> Result<(), Refusal> {
-        let roster = a.roster.as_slice();
-        let (fps, idxs): (BTreeSet<_>, BTreeSet<_>) = roster.iter().map(|e| (e.fp, e.idx)).unzip();
-        // In idx order: one roster has one form, and no idx is there twice.
-        if fps.len() != roster.len() || !roster.is_sorted_by(|a, b| a.idx < b.idx) {
-            return Err(Refusal::Inconsistent);
-        }
-        if !roster.iter().any(|e| e.fp == a.generator && e.state == State::In) {
-            return Err(Refusal::Inconsistent);
-        }
-        if a.succession.as_slice().iter().any(|idx| !idxs.contains(idx)) {
-            return Err(Refusal::Inconsistent);
-        }
-        roster.iter().try_for_each(|entry| self.check_entry(session, a, entry))
-    }
-
-    fn check_entry(
-        &self,
-        session: &Session,
-        a: &EpochAnnounce,
-        entry: &Entry,
-    ) -> Result<(), Refusal> {
-        let fp = Fingerprint(entry.fp);
-        if self.removed.contains(&fp) {
-            return Err(Refusal::NotAllowed);
-        }
-        let idx_ok = match self.place_of(fp) {
-            Some(place) => place == entry.idx,
-            None => entry.idx < IDX_LIMIT && !self.places.values().any(|idx| *idx == entry.idx),
+    /// Records a checked link, aside until [`follow`](Self::follow) makes it the head.
+    pub(crate) fn keep(&mut self, link: Link, now: Now) -> Hash {
+        let (mut places, mut removed) = match self.nodes.get(&link.announce.prev_h) {
+            Some(before) => (Arc::clone(&before.places), Arc::clone(&before.removed)),
+            None => Default::default(),
         };
-        let locked_out =
-            self.head.as_ref().is_some_and(|head| head.announce.locked) && !self.has_seen(fp);
-        if !idx_ok || locked_out {
-            return Err(Refusal::Inconsistent);
+        if link.roster().iter().any(|e| !places.contains_key(&Fingerprint(e.fp))) {
+            let new = link.roster().iter().map(|e| (Fingerprint(e.fp), e.idx));
+            Arc::make_mut(&mut places).extend(new);
         }
-        if entry.role != Role::Person || entry.owner.is_some() || entry.replaces.is_some() {
-            return Err(Refusal::Unsupported);
+        if !link.statements.removed.is_empty() || !link.statements.readmitted.is_empty() {
+            let removed = Arc::make_mut(&mut removed);
+            removed.retain(|fp| !link.statements.readmitted.contains(fp));
+            removed.extend(link.statements.removed.keys());
         }
-        match entry.state {
-            State::Invited => check_invited(session, a, entry),
-            State::In => check_present(session, entry),
-            State::Off => Err(Refusal::Unsupported),
+        if let Some(merged) = link.announce.merged_h.and_then(|h| self.nodes.get(&h)) {
+            // Removed stays removed in every branch.
+            let lifted = &link.statements.readmitted;
+            let also: Vec<_> = merged.removed.iter().filter(|fp| !lifted.contains(fp)).collect();
+            if also.iter().any(|fp| !removed.contains(fp)) {
+                Arc::make_mut(&mut removed).extend(also);
+            }
+        }
+        let h = link.h;
+        self.nodes.insert(h, Node { link, places, removed, seen: now });
+        self.prune();
+        h
+    }
+
+    /// Makes a recorded link the head.
+    pub(crate) fn follow(&mut self, h: Hash) {
+        let Some(node) = self.nodes.get(&h) else { return };
+        self.removed.retain(|fp| !node.link.statements.readmitted.contains(fp));
+        self.removed.extend(node.removed.iter());
+        self.head = Some(h);
+    }
+
+    /// Whether this device may follow `h`: nobody whom it has seen removed is on its roster or made
+    /// it, unless `h` readmits them.
+    pub(crate) fn may_follow(&self, h: &Hash) -> bool {
+        let Some(node) = self.nodes.get(h) else { return false };
+        let barred = |fp: Fingerprint| {
+            self.removed.contains(&fp) && !node.link.statements.readmitted.contains(&fp)
+        };
+        !barred(node.link.generator())
+            && !node.link.roster().iter().any(|e| barred(Fingerprint(e.fp)))
+    }
+
+    /// Recorded links that build on the head.
+    pub(crate) fn next(&self) -> impl Iterator<Item = &Node> {
+        let tip = self.tip();
+        self.nodes.values().filter(move |node| node.link.announce.prev_h == tip)
+    }
+
+    /// Recorded links that are no ancestors of the head.
+    pub(crate) fn aside(&self) -> Vec<&Node> {
+        let followed: BTreeSet<Hash> = self.path(&self.tip()).iter().map(|n| n.link.h).collect();
+        self.nodes.values().filter(|node| !followed.contains(&node.link.h)).collect()
+    }
+
+    /// The newest announce that both are built on, with the first of each branch after it.
+    pub(crate) fn fork(&self, ours: &Hash, theirs: &Hash) -> Fork<'_> {
+        let (mut a, mut b) = (self.path(ours), self.path(theirs));
+        a.reverse();
+        b.reverse();
+        let common = a.iter().zip(&b).take_while(|(x, y)| x.link.h == y.link.h).count();
+        Fork {
+            ancestor: common.checked_sub(1).map(|at| a[at]),
+            ours: a.get(common).copied(),
+            theirs: b.get(common).copied(),
         }
     }
 
-    /// Makes a checked link the head.
-    pub(crate) fn advance(&mut self, link: Link) {
-        self.places.extend(link.roster().iter().map(|e| (Fingerprint(e.fp), e.idx)));
-        if link.announce.reason == Reason::Removal {
-            self.removed.extend(&link.left);
+    /// Forgets the oldest announces, beyond what branches are verified against.
+    fn prune(&mut self) {
+        while self.nodes.len() > NODES_MAX {
+            let keep: BTreeSet<Hash> =
+                self.path(&self.tip()).iter().take(NODES_MAX / 2).map(|n| n.link.h).collect();
+            let oldest = self.nodes.values().filter(|node| !keep.contains(&node.link.h));
+            let oldest = oldest.min_by_key(|n| (n.link.announce.epoch, n.link.h)).map(|n| n.link.h);
+            let Some(h) = oldest else { return };
+            self.nodes.remove(&h);
         }
-        self.head = Some(link);
     }
 }
 
-/// `invited` exists only in epoch 1, for scheduled members, without a join request.
-fn check_invited(session: &Session, a: &EpochAnnounce, entry: &Entry) -> Result<(), Refusal> {
-    let scheduled = session.scheduled.contains(&Fingerprint(entry.fp));
-    if a.epoch == 1 && scheduled && entry.join_h == [0; 32] {
-        Ok(())
-    } else {
-        Err(Refusal::NotAllowed)
-    }
-}
-
-/// Everyone present names a join request that we hold and checked.
-fn check_present(session: &Session, entry: &Entry) -> Result<(), Refusal> {
-    let request = session.request(&entry.join_h).ok_or(Refusal::Inconsistent)?;
-    let same = request.fp() == Fingerprint(entry.fp) && request.role == entry.role;
-    if same { Ok(()) } else { Err(Refusal::Inconsistent) }
+/// Where two branches part.
+pub(crate) struct Fork<'c> {
+    /// The newest announce of both; none when they part at Open.
+    pub(crate) ancestor: Option<&'c Node>,
+    /// The first after it on our side, if there is one.
+    pub(crate) ours: Option<&'c Node>,
+    /// The first after it on the other.
+    pub(crate) theirs: Option<&'c Node>,
 }

@@ -26,15 +26,19 @@ pub(crate) struct Connecting {
     awaited: BTreeMap<[u8; 32], Fingerprint>,
     invitees: Vec<Invitee>,
     open_at_ms: Option<u64>,
+    /// The relay holds no session of this meeting that could be running.
+    no_boards: bool,
 }
 
 impl Connecting {
     pub(crate) fn handle(mut self: Box<Self>, core: &mut Core, input: Input<'_>) -> State {
         match input {
             Input::Connected => self.connected(core),
+            Input::Boards(running) => self.no_boards = running == 0,
             Input::Disconnected => {
                 // The answers are lost, and nothing could be opened now: asked again when connected.
                 (self.open_at_ms, self.awaited) = (None, BTreeMap::new());
+                self.no_boards = false;
                 core.went_offline();
             }
             Input::Bundle { slot, blob } => self.bundle(core, slot, blob),
@@ -44,7 +48,10 @@ impl Connecting {
             }
             _ => {}
         }
-        if self.open_at_ms.is_some_and(|at| self.awaited.is_empty() || at <= core.ms()) {
+        if self
+            .open_at_ms
+            .is_some_and(|at| at <= core.ms() || (self.no_boards && self.awaited.is_empty()))
+        {
             return Live::open(core, self.invitees);
         }
         State::Connecting(self)
@@ -74,12 +81,16 @@ impl Connecting {
         }
     }
 
-    /// A member believes an Open that the link's organizer signed, and nothing before it.
+    /// A member believes an Open that the link's organizer signed, and nothing before it. An
+    /// organizer who finds a session looks whether it lives before it opens another.
     fn delivered(self: Box<Self>, core: &mut Core, envelope: &Envelope) -> State {
-        if matches!(core.cfg.part, Part::Organizer { .. }) {
-            return State::Connecting(self);
-        }
         match Session::from_open(&core.cfg, envelope) {
+            Ok(session) if matches!(core.cfg.part, Part::Organizer { .. }) => {
+                if core.sessions.tried(&session.id()) {
+                    return State::Connecting(self);
+                }
+                Joining::found(core, session)
+            }
             Ok(session) => Joining::enter(core, session),
             Err(_) => State::Connecting(self), // an older session's tail, or noise
         }

@@ -3,22 +3,25 @@
 use standfast_crypto::{PrivateBundle, ReceiveChain};
 use standfast_wire::codec::from_bytes;
 use standfast_wire::control::{
-    Arrival, End, Entry, Heartbeat, KeepOut, KeyRequest, KeyWrap, Kind, State as EntryState,
+    Admission, Arrival, End, Entry, Hash, HeadAsk, Heartbeat, KeepOut, KeyRequest, KeyWrap, Kind,
+    Leave, MAX_ROSTER, State as EntryState,
 };
-use standfast_wire::relay::Envelope;
+use standfast_wire::relay::{Envelope, SLOT_LOG};
 
-use crate::chain::Chain;
+use crate::branch::better;
+use crate::chain::Link;
 use crate::config::Part;
 use crate::core::Core;
 use crate::epoch::Epoch;
 use crate::limits::{
-    ASK_AGAIN_MS, KEY_REQUEST_MS, KNOCK_AGAIN_MS, SEEN_MS, SLOT_KEY_REQUEST, STALE_MS,
+    ASK_AGAIN_MS, BRANCH_TRIAL_MS, FOUND_MS, HEAD_ASK_MS, KEY_REQUEST_MS, KNOCK_AGAIN_MS,
+    ORDER_EPOCHS, SEEN_MS, SLOT_KEY_REQUEST, STALE_MS, TAKEOVER_MS, TAKEOVER_RANK_MS,
 };
 use crate::pulse::{Pulse, Watch};
 use crate::seat::{Seat, first_contact, open_wrap};
-use crate::seated::{EarlyAcks, Seated, acknowledge};
+use crate::seated::{EarlyAcks, History, Seated, acknowledge};
 use crate::session::{Letter, Session, open_envelope, wire_bundle};
-use crate::state::{Left, LeftWhy, Live, State};
+use crate::state::{Connecting, Left, LeftWhy, Live, State};
 use crate::{Command, Input, Output, Refusal};
 
 /// The first epoch, opened with a prekey. It plays and seals nothing until an Arrival names us.
@@ -39,10 +42,27 @@ struct Asked {
     key_request_at_ms: Option<u64>,
 }
 
+/// Another branch is tried for a while.
+struct Trial {
+    from: Hash,
+    until_ms: u64,
+}
+
+/// What only a device has that was live in this session before.
+struct Before {
+    /// When it began to join again, or was connected again since.
+    since_ms: u64,
+    /// The head of the chain that it followed.
+    head: Hash,
+    /// Requests of others that came since, and named something recent.
+    asks: Vec<Hash>,
+    /// It is about to look after the key: the head that it asked about, and until when it waits.
+    claim: Option<(Hash, u64)>,
+}
+
 /// Not yet part of the session.
 pub(crate) struct Joining {
-    session: Session,
-    chain: Chain,
+    history: History,
     asked: Option<Asked>,
     prepared: Option<Prepared>,
     /// The newest wrap for us and the head. Who made it shows only when it opens.
@@ -52,6 +72,10 @@ pub(crate) struct Joining {
     /// When a heartbeat came that had not lain on the board.
     alive_ms: Option<u64>,
     early_acks: EarlyAcks,
+    before: Option<Before>,
+    trial: Option<Trial>,
+    /// The organizer found this session running and opens another if it shows no life until then.
+    found_until_ms: Option<u64>,
 }
 
 impl Joining {
@@ -59,36 +83,61 @@ impl Joining {
         core.changed();
         core.sessions.follow(session.id());
         let watch = Watch::new(core.ms());
-        State::Joining(Box::new(Self::new(session, watch)))
+        State::Joining(Box::new(Self::new(History::new(session), watch)))
     }
 
-    fn new(session: Session, watch: Watch) -> Self {
+    /// The organizer, or a deputy, finds a session that may be running.
+    pub(crate) fn found(core: &mut Core, session: Session) -> State {
+        let until_ms = core.ms() + FOUND_MS;
+        match Self::enter(core, session) {
+            State::Joining(mut joining) => {
+                joining.found_until_ms = Some(until_ms);
+                State::Joining(joining)
+            }
+            other => other,
+        }
+    }
+
+    fn new(history: History, watch: Watch) -> Self {
         Self {
-            chain: Chain::new(session.open_h),
-            session,
+            history,
             asked: None,
             prepared: None,
             wrap: None,
             watch,
             alive_ms: None,
             early_acks: EarlyAcks::default(),
+            before: None,
+            trial: None,
+            found_until_ms: None,
         }
     }
 
     /// The verified history stays, every secret is gone, the seat is new. We ask at once, or when
     /// the board is read.
-    pub(crate) fn again(core: &mut Core, history: (Session, Chain), watch: Watch) -> State {
+    pub(crate) fn again(core: &mut Core, history: History, watch: Watch) -> State {
         core.journal.erased_all(core.now);
-        let (session, chain) = history;
-        let mut joining = Box::new(Self::new(session, watch));
-        joining.chain = chain;
+        let head = history.chain.tip();
+        let mut joining = Box::new(Self::new(history, watch));
+        joining.before = Some(Before { since_ms: core.ms(), head, asks: Vec::new(), claim: None });
         joining.ask(core);
         core.changed();
         State::Joining(joining)
     }
 
-    pub(crate) fn session(&self) -> &Session {
-        &self.session
+    /// The same in another branch of the session.
+    pub(crate) fn branch(core: &mut Core, mut history: History, h: Hash) -> State {
+        core.journal.erased_all(core.now);
+        let from = history.chain.tip();
+        history.follow(core, h);
+        let watch = Watch::new(core.ms());
+        let mut joining = Box::new(Self::new(history, watch));
+        joining.before =
+            Some(Before { since_ms: core.ms(), head: from, asks: Vec::new(), claim: None });
+        joining.trial = Some(Trial { from, until_ms: core.ms() + BRANCH_TRIAL_MS });
+        joining.ask(core);
+        core.changed();
+        State::Joining(joining)
     }
 
     pub(crate) fn asked(&self) -> bool {
@@ -98,19 +147,31 @@ impl Joining {
     /// Comes in without being asked about.
     pub(crate) fn expected(&self, core: &Core) -> bool {
         let open =
-            self.session.policy.admission == standfast_wire::control::Admission::AnyoneWithLink;
-        open || self.session.scheduled.contains(&core.me()) || self.chain.has_seen(core.me())
+            self.history.session.policy.admission == Admission::AnyoneWithLink && !self.locked();
+        let scheduled = self.history.session.scheduled.contains(&core.me()) && !self.locked();
+        let person = !matches!(core.cfg.part, Part::Bot { .. } | Part::NewDevice { .. });
+        person && (open || scheduled) || self.history.chain.has_seen(core.me())
     }
 
+    /// Nobody new is let in.
     pub(crate) fn locked(&self) -> bool {
-        self.chain.head().is_some_and(|head| head.announce.locked)
+        self.history.chain.head().is_some_and(|head| head.announce.locked)
+    }
+
+    pub(crate) fn history(&self) -> &History {
+        &self.history
     }
 
     pub(crate) fn timeout_ms(&self, core: &Core) -> Option<u64> {
         let asked = self.asked.as_ref();
         let asked = asked.map(|a| a.key_request_at_ms.unwrap_or(u64::MAX).min(a.again_at_ms));
         let other = core.sessions.other.is_some().then(|| core.ms() + STALE_MS);
-        asked.into_iter().chain(other).min()
+        let claim = self.claim_at_ms(core).map(|at| {
+            let waiting = self.before.as_ref().and_then(|b| b.claim).map(|(_, until)| until);
+            at.max(waiting.unwrap_or_default()).max(core.ms() + 1)
+        });
+        let trial = self.trial.as_ref().map(|trial| trial.until_ms);
+        asked.into_iter().chain(other).chain(claim).chain(trial).chain(self.found_until_ms).min()
     }
 
     /// An answer can be lost with the generator's connection, and a request can have named a
@@ -131,12 +192,17 @@ impl Joining {
 
     pub(crate) fn handle(mut self: Box<Self>, core: &mut Core, input: Input<'_>) -> State {
         let silent = self.watch.pulse(core.ms()) >= Pulse::Stale;
-        let own = || self.session.logged().first().cloned();
+        let own = || self.history.session.logged().first().cloned();
         if let Some(other) = silent.then(|| core.other_session(own())).flatten() {
             return Self::enter(core, other).handle(core, input);
         }
         match input {
-            Input::Connected => core.offline_since_ms = None,
+            Input::Connected => {
+                core.offline_since_ms = None;
+                if let Some(before) = &mut self.before {
+                    before.since_ms = core.ms();
+                }
+            }
             Input::Disconnected => {
                 core.went_offline();
                 (self.asked, self.prepared) = (None, None);
@@ -147,6 +213,7 @@ impl Joining {
             Input::Tick => {
                 self.ask_for_key(core);
                 self.ask_again(core);
+                return self.tick(core);
             }
             _ => {}
         }
@@ -156,7 +223,7 @@ impl Joining {
 
     fn leave(self: Box<Self>, core: &mut Core) -> State {
         if let Some(Asked { seat, .. }) = &self.asked {
-            seat.say_goodbye(core, &self.session);
+            seat.say_goodbye(core, &self.history.session);
         }
         Left::enter(core, LeftWhy::Left)
     }
@@ -167,10 +234,10 @@ impl Joining {
         poster: [u8; 32],
         envelope: &Envelope,
     ) -> State {
-        if envelope.session_id != self.session.id() {
+        if envelope.session_id != self.history.session.id() {
             return self.other_session(core, envelope);
         }
-        let letter = match open_envelope(&self.session.control, envelope) {
+        let letter = match open_envelope(&self.history.session.control, envelope) {
             Ok(letter) => letter,
             Err(refusal) => {
                 core.refused(refusal);
@@ -183,7 +250,7 @@ impl Joining {
             Ok(Step::Over) => State::Connecting(Box::default()),
             Err(refusal) => {
                 core.refused(refusal);
-                if refusal == Refusal::Missing && core.has_read(&self.session.id()) {
+                if refusal == Refusal::Missing && core.has_read(&self.history.session.id()) {
                     core.read_again();
                 }
                 State::Joining(self)
@@ -196,7 +263,7 @@ impl Joining {
         let alive = self.alive_ms.is_some_and(|at| core.ms() < at + SEEN_MS);
         match Session::from_open(&core.cfg, envelope) {
             Ok(session) if !alive && !core.sessions.tried(&session.id()) => {
-                core.sessions.other = self.session.logged().first().cloned();
+                core.sessions.other = self.history.session.logged().first().cloned();
                 Self::enter(core, session)
             }
             Ok(_) => {
@@ -215,37 +282,205 @@ impl Joining {
         letter: &Letter,
     ) -> Result<Step, Refusal> {
         match letter.kind {
-            Kind::Join => {
-                self.session.accept_join(&core.cfg, letter, Some(poster))?;
-                self.session.log(envelope);
-            }
+            Kind::Join => self.request(core, poster, envelope, letter)?,
             Kind::Announce => {
-                let link = self.chain.verify(&self.session, letter)?;
-                self.session.log(envelope);
-                self.chain.advance(link);
-                // They were for the epoch before.
-                (self.prepared, self.wrap) = (None, None);
+                self.history.record(core, envelope, letter)?;
+                self.advance(core);
+                if self.history.chain.is_removed(core.me()) && self.before.is_some() {
+                    return Ok(Step::Out(LeftWhy::Removed));
+                }
             }
             Kind::Wrap => self.wrap(core, letter)?,
-            Kind::Ack => self.early_acks.keep(&self.session, &self.chain, letter.clone())?,
+            Kind::Ack => {
+                let History { session, chain, .. } = &self.history;
+                self.early_acks.keep(session, chain, letter.clone())?;
+            }
             Kind::Heartbeat => self.heartbeat(core, letter)?,
             Kind::Arrival => return self.arrival(core, letter),
             Kind::KeepOut => return self.keep_out(letter),
-            Kind::End => {
-                let end = letter.authentic::<End>(&self.session.organizer, &self.session.scope)?;
-                let mine = self.asked.is_some() && end.message.at_h == self.chain.tip();
-                return Ok(if mine { Step::Out(LeftWhy::Ended) } else { Step::Over });
+            Kind::Leave => self.goodbye(letter)?,
+            Kind::HeadAsk => self.head_ask(core, letter)?,
+            Kind::Order | Kind::Own | Kind::Vouch => {
+                let History { session, posted, .. } = &mut self.history;
+                posted.note(session, letter)?;
             }
+            Kind::End => return self.end(core, letter),
             _ => {}
         }
         Ok(Step::Stay)
+    }
+
+    fn request(
+        &mut self,
+        core: &mut Core,
+        poster: [u8; 32],
+        envelope: &Envelope,
+        letter: &Letter,
+    ) -> Result<(), Refusal> {
+        let session = &mut self.history.session;
+        let request = session.accept_join(&core.cfg, letter, Some(poster))?;
+        let (h, seen) = (request.h, request.seen);
+        session.log(envelope);
+        let fresh = seen.is_some_and(|seen| self.history.recent.has(&seen, core.ms()));
+        if let Some(before) = self.before.as_mut().filter(|b| fresh && b.asks.len() < MAX_ROSTER) {
+            before.asks.push(h);
+        }
+        Ok(())
+    }
+
+    /// Follows the chain as far as it is known. Who of several next generators lives, their
+    /// heartbeats show.
+    fn advance(&mut self, core: &mut Core) {
+        while let Some(h) = self.next(core) {
+            let before = (self.history.chain.generator(), self.history.chain.term());
+            self.history.follow(core, h);
+            let now = (self.history.chain.generator(), self.history.chain.term());
+            if before != now {
+                self.watch.new_term(core.ms());
+            }
+            // They were for the epoch before.
+            (self.prepared, self.wrap) = (None, None);
+        }
+    }
+
+    fn next(&self, core: &Core) -> Option<Hash> {
+        let chain = &self.history.chain;
+        let head = chain.head();
+        let next = chain.next().map(|node| &node.link).filter(|link| chain.may_follow(&link.h));
+        let weight = |link: &&Link| {
+            let by = link.generator();
+            let same = head.is_some_and(|head| head.generator() == by);
+            let rank = head.and_then(|head| head.rank_of(by)).unwrap_or(0);
+            (by != core.cfg.organizer, !same, rank, link.h)
+        };
+        next.min_by_key(weight).map(|link| link.h)
+    }
+
+    fn goodbye(&mut self, letter: &Letter) -> Result<(), Refusal> {
+        let session = &self.history.session;
+        let identity = session.identity_of(letter.from).ok_or(Refusal::NotAllowed)?;
+        let leave = letter.authentic::<Leave>(identity, &session.scope)?;
+        let theirs = session.request(&leave.message.join_h).is_some_and(|r| r.fp() == leave.from);
+        if !theirs {
+            return Err(Refusal::Stale);
+        }
+        self.history.goodbyes.insert(leave.message.join_h);
+        Ok(())
+    }
+
+    fn head_ask(&mut self, core: &Core, letter: &Letter) -> Result<(), Refusal> {
+        let s = &mut self.history;
+        let identity = s.session.identity_of(letter.from).ok_or(Refusal::NotAllowed)?;
+        let ask = letter.authentic::<HeadAsk>(identity, &s.session.scope)?;
+        if s.chain.head().is_some_and(|head| head.entry_of(ask.from).is_some()) {
+            s.recent.note(ask.hash("SF1/message"), core.ms());
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, core: &Core, letter: &Letter) -> Result<Step, Refusal> {
+        let s = &self.history;
+        let organizer_here =
+            s.chain.head().is_some_and(|h| h.entry_of(core.cfg.organizer).is_some());
+        let allowed = letter.from == core.cfg.organizer
+            || (Some(letter.from) == s.chain.generator() && !organizer_here);
+        if !allowed {
+            return Err(Refusal::NotAllowed);
+        }
+        let identity = s.session.identity_of(letter.from).ok_or(Refusal::NotAllowed)?;
+        let end = letter.authentic::<End>(identity, &s.session.scope)?;
+        let path = s.chain.path(&s.chain.tip());
+        let recent = path.iter().take(ORDER_EPOCHS).any(|n| n.link.h == end.message.at_h);
+        let mine = self.asked.is_some() && recent;
+        Ok(if mine { Step::Out(LeftWhy::Ended) } else { Step::Over })
+    }
+
+    fn tick(mut self: Box<Self>, core: &mut Core) -> State {
+        if self.found_until_ms.is_some_and(|at| at <= core.ms()) {
+            self.found_until_ms = None;
+            if !self.lives(core) {
+                return Box::<Connecting>::default().handle(core, Input::Connected);
+            }
+        }
+        if let Some(trial) = self.trial.take_if(|trial| trial.until_ms <= core.ms()) {
+            return self.end_trial(core, &trial);
+        }
+        if self.trial.is_none() {
+            let alive = self.lives(core);
+            if let Some(h) = better(&self.history, core.cfg.organizer, alive, core.ms()) {
+                core.note_split(&self.history, &h);
+                return Self::branch(core, self.history, h);
+            }
+        }
+        if self.claims(core) {
+            return self.take_over(core);
+        }
+        core.changed();
+        State::Joining(self)
+    }
+
+    /// Nobody answered in the other branch: back to where we came from.
+    fn end_trial(mut self: Box<Self>, core: &mut Core, trial: &Trial) -> State {
+        if let Some(generator) = self.history.chain.generator() {
+            self.history.others.failed(generator, core.ms());
+        }
+        self.history.follow(core, trial.from);
+        let watch = Watch::new(core.ms());
+        Self::again(core, self.history, watch)
+    }
+
+    fn lives(&self, core: &Core) -> bool {
+        self.alive_ms.is_some_and(|at| core.ms() < at + TAKEOVER_MS)
+    }
+
+    /// When a device that was live before looks after the key itself, if nobody comes back.
+    fn claim_at_ms(&self, core: &Core) -> Option<u64> {
+        let before = self.before.as_ref().filter(|_| core.offline_since_ms.is_none())?;
+        let head = self.history.chain.head().filter(|_| self.asked.is_some())?;
+        // Only in the branch in which it was.
+        let here = self.history.chain.descends(&head.h, &before.head);
+        let rank = match head.rank_of(core.me()) {
+            Some(rank) => rank,
+            None if head.generator() == core.me() => 0,
+            None => return None,
+        };
+        let silent_ms = self.watch.last_ms().max(before.since_ms);
+        here.then_some(silent_ms + TAKEOVER_MS + TAKEOVER_RANK_MS * u64::from(rank))
+    }
+
+    fn claims(&mut self, core: &mut Core) -> bool {
+        let due = self.claim_at_ms(core).is_some_and(|at| at <= core.ms());
+        let tip = self.history.chain.tip();
+        let Some(before) = &mut self.before else { return false };
+        match before.claim {
+            _ if !due => before.claim = None,
+            Some((at_h, until)) if at_h == tip => return core.ms() >= until,
+            _ => {
+                before.claim = Some((tip, core.ms() + HEAD_ASK_MS));
+                let ask = HeadAsk { at_h: tip, nonce: core.nonce() };
+                core.post(&self.history.session, Kind::HeadAsk, SLOT_LOG, &ask, None);
+            }
+        }
+        false
+    }
+
+    fn take_over(self: Box<Self>, core: &mut Core) -> State {
+        let Self { history, asked: Some(Asked { seat, .. }), before, early_acks, .. } = *self
+        else {
+            return Left::enter(core, LeftWhy::Left);
+        };
+        let Some(idx) = history.chain.place_of(core.me()) else {
+            return Left::enter(core, LeftWhy::Left);
+        };
+        let asks = before.map(|b| b.asks).unwrap_or_default();
+        Live::succeed(core, Seated::new(history, seat, idx, early_acks), asks)
     }
 
     /// Everyone with the link can post a wrap. One that is stored does not keep out the next, and
     /// an invitation is stored only opened.
     fn wrap(&mut self, core: &mut Core, letter: &Letter) -> Result<(), Refusal> {
         let wrap: KeyWrap = from_bytes(&letter.body)?;
-        if wrap.to != core.me().0 || wrap.h_e != self.chain.tip() {
+        if wrap.to != core.me().0 || wrap.h_e != self.history.chain.tip() {
             return Ok(());
         }
         match self.invitation(core) {
@@ -261,29 +496,56 @@ impl Joining {
         }
     }
 
-    fn heartbeat(&mut self, core: &Core, letter: &Letter) -> Result<(), Refusal> {
-        let beat = letter.authentic::<Heartbeat>(&self.session.organizer, &self.session.scope)?;
-        self.watch.beat(&beat.message, beat.hash("SF1/hb"), core.ms());
-        if core.has_read(&self.session.id()) {
-            self.alive_ms = Some(core.ms());
+    fn heartbeat(&mut self, core: &mut Core, letter: &Letter) -> Result<(), Refusal> {
+        let s = &mut self.history;
+        if s.chain.generator() != Some(letter.from) {
+            return s.other_heartbeat(core, letter);
+        }
+        let beat = letter.authentic::<Heartbeat>(s.generator()?, &s.session.scope)?;
+        let (message, h) = (&beat.message, beat.hash("SF1/hb"));
+        if message.term < s.chain.term() {
+            return Err(Refusal::Stale);
+        }
+        match s.chain.node(&message.h_e) {
+            Some(node) if node.link.announce.term != message.term => {
+                return Err(Refusal::Inconsistent);
+            }
+            Some(_) => {}
+            None => return Err(Refusal::Missing),
+        }
+        if self.watch.beat(message, h, core.ms()) {
+            s.recent.note(h, core.ms());
+            if core.has_read(&s.session.id()) {
+                self.alive_ms = Some(core.ms());
+                self.found_until_ms = None;
+            }
         }
         Ok(())
     }
 
     fn keep_out(&mut self, letter: &Letter) -> Result<Step, Refusal> {
-        let out = letter.authentic::<KeepOut>(&self.session.organizer, &self.session.scope)?;
+        let s = &self.history;
+        let identity = s.session.identity_of(letter.from).ok_or(Refusal::NotAllowed)?;
+        let out = letter.authentic::<KeepOut>(identity, &s.session.scope)?;
+        let there = s.chain.head().is_some_and(|head| head.entry_of(out.from).is_some());
         let mine = self.asked.as_ref().is_some_and(|a| a.seat.join_h == out.message.join_h);
-        Ok(if mine { Step::Out(LeftWhy::KeptOut) } else { Step::Stay })
+        match mine {
+            true if there && s.session.is_host(out.from) => Ok(Step::Out(LeftWhy::KeptOut)),
+            true => Err(Refusal::NotAllowed),
+            false => Ok(Step::Stay),
+        }
     }
 
     /// The board is read: ask, and confirm the first epoch if we were invited to it.
     fn ask(&mut self, core: &mut Core) {
-        let ready = core.has_read(&self.session.id()) && self.chain.head().is_some();
+        let ready =
+            core.has_read(&self.history.session.id()) && self.history.chain.head().is_some();
         if self.asked.is_some() || !ready {
             return;
         }
-        let seen = self.watch.last().map_or(self.chain.tip(), |(h, _)| h);
-        let seat = Seat::ask(core, &mut self.session, Some(seen));
+        let seen = self.watch.last().map_or(self.history.chain.tip(), |(h, _)| h);
+        let resume_head = self.before.as_ref().map(|before| before.head);
+        let seat = Seat::ask(core, &mut self.history.session, Some(seen), resume_head);
         self.watch.restart();
         let every = if self.expected(core) { ASK_AGAIN_MS } else { KNOCK_AGAIN_MS };
         let (at_ms, again_at_ms) = (core.ms(), core.ms() + every);
@@ -302,26 +564,26 @@ impl Joining {
         let bundle_id = prepared.bundle_id;
         take_prekey(core, &bundle_id);
         core.out.push_back(Output::ErasePrekey { bundle_id });
-        seat.adopt_chain(bundle_id, self.chain.term(), chain);
-        acknowledge(core, &self.session, seat, &mut prepared.epoch, prepared.idx);
+        seat.adopt_chain(bundle_id, self.history.chain.term(), chain);
+        acknowledge(core, &self.history.session, seat, &mut prepared.epoch, prepared.idx);
     }
 
     /// Our entry in the first epoch, while it is the head.
     fn invitation(&self, core: &Core) -> Option<Entry> {
-        let head = self.chain.head().filter(|head| head.announce.epoch == 1)?;
+        let head = self.history.chain.head().filter(|head| head.announce.epoch == 1)?;
         head.entry_of(core.me()).filter(|e| e.state == EntryState::Invited).cloned()
     }
 
     /// Opens epoch 1 with the prekey that the organizer wrapped for.
     fn prepare(&mut self, core: &Core, entry: &Entry, wrap: &KeyWrap) -> Result<(), Refusal> {
-        let link = self.chain.head().ok_or(Refusal::Stale)?;
+        let link = self.history.chain.head().ok_or(Refusal::Stale)?;
         let bundle_id = wrap.bundle_id;
         if bundle_id != entry.nonce {
             return Err(Refusal::Stale);
         }
         let prekey = prekey(core, &bundle_id).ok_or(Refusal::Stale)?;
-        let contact = first_contact(core, &self.session, link, wrap, prekey, &bundle_id)?;
-        let (secret, next) = open_wrap(core, &self.session, link, wrap, &contact)?;
+        let contact = first_contact(core, &self.history.session, link, wrap, prekey, &bundle_id)?;
+        let (secret, next) = open_wrap(core, link, wrap, &contact)?;
         let epoch = Epoch::install(link, &secret, core.ms());
         self.prepared = Some(Prepared { epoch, idx: entry.idx, bundle_id, chain: Some(next) });
         Ok(())
@@ -330,8 +592,9 @@ impl Joining {
     /// The generator names who has arrived. Ours makes us live, in the epoch that we hold already;
     /// but not when it was long on the way.
     fn arrival(&mut self, core: &mut Core, letter: &Letter) -> Result<Step, Refusal> {
-        let arrival =
-            letter.authentic::<Arrival>(&self.session.organizer, &self.session.scope)?.message;
+        let arrival = letter
+            .authentic::<Arrival>(self.history.generator()?, &self.history.session.scope)?
+            .message;
         let Some(prepared) = self.prepared.as_mut().filter(|p| p.epoch.h == arrival.h_e) else {
             return Ok(Step::Stay);
         };
@@ -339,7 +602,7 @@ impl Joining {
         if late && arrival.named.as_slice().iter().any(|a| a.idx == prepared.idx) {
             return Err(Refusal::Stale);
         }
-        prepared.epoch.arrive(&self.session, arrival.named.as_slice())?;
+        prepared.epoch.arrive(&self.history.session, arrival.named.as_slice())?;
         Ok(Step::Stay)
     }
 
@@ -349,8 +612,11 @@ impl Joining {
         if self.arrived() {
             return self.enter_first_epoch(core);
         }
+        if self.named_off(core) {
+            return self.enter_epoch(core, None);
+        }
         match self.install_head(core) {
-            Ok(Some(epoch)) => self.enter_epoch(core, epoch),
+            Ok(Some(epoch)) => self.enter_epoch(core, Some(epoch)),
             Ok(None) => State::Joining(self),
             Err(refusal) => {
                 core.refused(refusal);
@@ -368,8 +634,7 @@ impl Joining {
         let Self {
             prepared: Some(p),
             asked: Some(Asked { seat, .. }),
-            session,
-            chain,
+            history,
             early_acks,
             watch,
             ..
@@ -377,12 +642,12 @@ impl Joining {
         else {
             return Left::enter(core, LeftWhy::Left);
         };
-        Live::enter(core, Seated::new(session, chain, seat, p.idx, early_acks), p.epoch, watch)
+        Live::enter(core, Seated::new(history, seat, p.idx, early_acks), Some(p.epoch), watch)
     }
 
     /// The head names our request and its wrap is here.
     fn install_head(&mut self, core: &mut Core) -> Result<Option<Epoch>, Refusal> {
-        let (Some(head), Some(asked)) = (self.chain.head(), self.asked.as_mut()) else {
+        let (Some(head), Some(asked)) = (self.history.chain.head(), self.asked.as_mut()) else {
             return Ok(None);
         };
         let Asked { seat, key_request_at_ms, .. } = asked;
@@ -395,7 +660,7 @@ impl Joining {
             key_request_at_ms.get_or_insert(core.ms() + KEY_REQUEST_MS);
             return Ok(None);
         };
-        let secret = match seat.unwrap(core, &self.session, head, wrap) {
+        let secret = match seat.unwrap(core, &self.history.session, head, wrap) {
             Ok(secret) => secret,
             Err(refusal) => {
                 self.wrap = None;
@@ -404,29 +669,40 @@ impl Joining {
             }
         };
         let mut epoch = Epoch::install(head, &secret, core.ms());
-        acknowledge(core, &self.session, seat, &mut epoch, entry.idx);
+        acknowledge(core, &self.history.session, seat, &mut epoch, entry.idx);
         Ok(Some(epoch))
     }
 
-    fn enter_epoch(self: Box<Self>, core: &mut Core, epoch: Epoch) -> State {
-        let idx = epoch.entry_of(core.me()).map(|e| e.idx);
-        let Self { asked: Some(Asked { seat, .. }), session, chain, early_acks, watch, .. } = *self
-        else {
+    /// The head lists our request without a key: a bot off the record.
+    fn named_off(&self, core: &Core) -> bool {
+        let (Some(head), Some(asked)) = (self.history.chain.head(), &self.asked) else {
+            return false;
+        };
+        let off = |e: &Entry| e.join_h == asked.seat.join_h && e.state == EntryState::Off;
+        head.entry_of(core.me()).is_some_and(off)
+    }
+
+    fn enter_epoch(self: Box<Self>, core: &mut Core, epoch: Option<Epoch>) -> State {
+        let idx =
+            self.history.chain.head().and_then(|head| head.entry_of(core.me())).map(|e| e.idx);
+        let Self { asked: Some(Asked { seat, .. }), history, early_acks, watch, .. } = *self else {
             return Left::enter(core, LeftWhy::Left);
         };
         let Some(idx) = idx else { return Left::enter(core, LeftWhy::Left) };
-        Live::enter(core, Seated::new(session, chain, seat, idx, early_acks), epoch, watch)
+        Live::enter(core, Seated::new(history, seat, idx, early_acks), epoch, watch)
     }
 
     fn ask_for_key(&mut self, core: &mut Core) {
-        let (Some(asked), Some(head)) = (self.asked.as_mut(), self.chain.head()) else { return };
+        let (Some(asked), Some(head)) = (self.asked.as_mut(), self.history.chain.head()) else {
+            return;
+        };
         if asked.key_request_at_ms.is_none_or(|at| core.ms() < at) {
             return;
         }
         asked.key_request_at_ms = Some(core.ms() + KEY_REQUEST_MS);
         let bundle = wire_bundle(&asked.seat.fresh_bundle(core));
         core.post(
-            &self.session,
+            &self.history.session,
             Kind::KeyRequest,
             SLOT_KEY_REQUEST,
             &KeyRequest { h_e: head.h, bundle },

@@ -15,6 +15,8 @@ pub enum LeftWhy {
     KeptOut,
     /// Removed.
     Removed,
+    /// Another device of this user took the seat, by this one's word.
+    Replaced,
     /// Another process of this profile took the seat.
     Elsewhere,
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 #![allow(unreachable_pub, reason = "a test binary exports nothing")]
 
+mod authority;
 mod hostile;
 mod life;
 mod mallory;

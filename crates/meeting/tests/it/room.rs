@@ -140,6 +140,7 @@ impl Room {
     pub fn connect(&mut self, name: &'static str) {
         self.devices.get_mut(name).unwrap().online = true;
         self.input(name, Input::Connected);
+        self.input(name, Input::Boards(usize::from(!self.board.is_empty())));
         // What earlier connections of its own posted, too.
         for (from, envelope) in self.board.clone() {
             self.deliver(name, from, &envelope);

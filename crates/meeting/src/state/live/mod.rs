@@ -1,26 +1,31 @@
 //! Part of the meeting: the only state that can seal.
 
+mod commands;
+mod letters;
+
 use std::collections::BTreeSet;
 
 use standfast_crypto::Fingerprint;
-use standfast_wire::control::{End, Hash, KeepOut, Kind, Leave};
+use standfast_wire::control::{Alive, Hash, HeadAsk, Kind, Reason};
 use standfast_wire::relay::{Envelope, SLOT_LOG};
 
-use crate::chain::Chain;
+use crate::branch::better;
 use crate::config::Part;
 use crate::core::Core;
-use crate::epoch::Epoch;
-use crate::follower::{Follower, Standing};
+use crate::epoch::{Epoch, Epochs};
+use crate::follower::{Due, Follower, Standing};
 use crate::generator::Generator;
-use crate::limits::{BRIEF_OFFLINE_MS, END_MS, FORGET_MS};
+use crate::limits::{
+    ALIVE_MS, BRIEF_OFFLINE_MS, FORGET_MS, HEAD_ASK_MS, READ_WAIT_MS, SLEPT_MS, SLOT_ALIVE,
+};
 use crate::media::Media;
 use crate::pulse::{Pulse, Watch};
 use crate::seat::Seat;
-use crate::seated::{EarlyAcks, Seated};
-use crate::session::{Letter, Session, open_envelope};
+use crate::seated::{EarlyAcks, History, Seated};
+use crate::session::{Session, open_envelope};
 use crate::state::connecting::Invitee;
-use crate::state::{Connecting, Joining, Left, LeftWhy, State};
-use crate::{Command, Input, Output, Refusal, prekey};
+use crate::state::{Joining, Left, LeftWhy, State};
+use crate::{Input, Output, Refusal, prekey};
 
 /// Who looks after the key.
 pub(crate) enum Role {
@@ -36,6 +41,11 @@ pub(crate) struct Live {
     pub(crate) role: Role,
     pub(crate) media: Media,
     ending: Option<Ending>,
+    /// A bot off the record says that it is there: when next, and how often it did.
+    alive: (u64, u32),
+    /// Bots that this device looks after when their owner leaves, and for which head it said so.
+    standby: BTreeSet<Fingerprint>,
+    stated_for: Hash,
 }
 
 /// End was posted; goodbyes are awaited before the board is deleted.
@@ -50,12 +60,10 @@ enum Step {
     Out(LeftWhy),
     /// With a new request, once the board is read.
     JoinAgain,
-    /// Something is missing on the way from our head: the board is read from its start first.
-    ReadAgain,
+    /// Another branch of the session, with a new request there.
+    Branch(Hash),
     /// Our session shows no life, and another was opened.
     Other(Box<Session>),
-    /// This generator was away so long that everyone has erased: a new session.
-    OpenAnew,
 }
 
 impl Live {
@@ -76,38 +84,90 @@ impl Live {
         };
         let (scheduled, policy) = (scheduled.clone(), policy.clone());
         let mut session = Session::create(&core.cfg, policy, &scheduled, &mut core.rng)?;
-        let mut generator = Generator::new(core, invitees);
-        core.out.push_back(Output::OpenSession {
-            session_id: session.id(),
-            end_hash: generator.end_hash(),
-        });
+        core.sessions.follow(session.id());
+        let mut generator = Generator::opening(core, invitees);
+        if let Some(end_hash) = generator.end_hash() {
+            core.out.push_back(Output::OpenSession { session_id: session.id(), end_hash });
+        }
         core.out.extend(session.logged().first().cloned().map(Output::Post));
         let open_h = session.open_h;
-        let seat = Seat::ask(core, &mut session, Some(open_h));
-        let mut seated = Seated::new(session, Chain::new(open_h), seat, 0, EarlyAcks::default());
+        let seat = Seat::ask(core, &mut session, Some(open_h), None);
+        let history = History::new(session);
+        let mut seated = Seated::new(history, seat, 0, EarlyAcks::default());
         generator.announce_first(core, &mut seated)?;
-        let media = Media::new(core.ms());
-        Ok(Self { seated, role: Role::Generator(Box::new(generator)), media, ending: None })
+        Ok(Self::new(core, seated, Role::Generator(Box::new(generator))))
     }
 
-    /// A member goes live with its first epoch.
-    pub(crate) fn enter(core: &mut Core, mut seated: Seated, epoch: Epoch, watch: Watch) -> State {
-        if let Err(refusal) = seated.install(core, epoch) {
+    fn new(core: &Core, seated: Seated, role: Role) -> Self {
+        let (media, alive) = (Media::new(core.ms()), (core.ms() + ALIVE_MS, 0));
+        Self {
+            seated,
+            role,
+            media,
+            ending: None,
+            alive,
+            standby: BTreeSet::new(),
+            stated_for: [0; 32],
+        }
+    }
+
+    /// A member goes live with its first epoch; a bot off the record without one.
+    pub(crate) fn enter(
+        core: &mut Core,
+        mut seated: Seated,
+        epoch: Option<Epoch>,
+        watch: Watch,
+    ) -> State {
+        if let Some(Err(refusal)) = epoch.map(|epoch| seated.install(core, epoch)) {
             core.refused(refusal);
             return Left::enter(core, LeftWhy::Left);
         }
         prekey::renew(core, seated.session.id());
         let role = Role::Follower(Box::new(Follower::new(watch)));
-        let mut live = Box::new(Self { seated, role, media: Media::new(core.ms()), ending: None });
+        let mut live = Box::new(Self::new(core, seated, role));
         live.send_ping(core);
         State::Live(live)
     }
 
+    /// A device that was live before looks after the key when nobody else came back, with those
+    /// who ask as it does.
+    pub(crate) fn succeed(core: &mut Core, mut seated: Seated, asks: Vec<Hash>) -> State {
+        let me = core.me();
+        let roster = seated.chain.head().into_iter().flat_map(|head| head.roster());
+        let others: Vec<_> =
+            roster.map(|e| (Fingerprint(e.fp), Reason::Drop)).filter(|(fp, _)| *fp != me).collect();
+        match Generator::take_over(core, &mut seated, others, asks) {
+            Ok(generator) => {
+                let role = Role::Generator(Box::new(generator));
+                let mut live = Box::new(Self::new(core, seated, role));
+                live.send_ping(core);
+                State::Live(live)
+            }
+            Err(refusal) => {
+                core.refused(refusal);
+                Joining::again(core, seated.history, Watch::new(core.ms()))
+            }
+        }
+    }
+
     pub(crate) fn handle(mut self: Box<Self>, core: &mut Core, input: Input<'_>) -> State {
+        if self.slept(core) && !matches!(input, Input::Disconnected) {
+            // Whatever was said meanwhile was not heard: as after a lost connection.
+            core.offline_since_ms.get_or_insert(core.before_ms);
+            let step = self.connected(core);
+            return self.after(core, step).handle(core, input);
+        }
         let step = match input {
             Input::Connected => self.connected(core),
             Input::Disconnected => {
                 core.went_offline();
+                self.seated.resume_at_ms = None;
+                Ok(Step::Stay)
+            }
+            Input::CaughtUp { session_id } => {
+                if session_id == self.seated.session.id() && self.seated.resuming() {
+                    self.seated.resume_at_ms = Some(core.ms() + HEAD_ASK_MS);
+                }
                 Ok(Step::Stay)
             }
             Input::BoardLost { session_id } => self.board_lost(core, session_id),
@@ -130,6 +190,13 @@ impl Live {
         self.after(core, step)
     }
 
+    /// This device's clock jumped far past the time at which it wanted to be woken.
+    fn slept(&self, core: &Core) -> bool {
+        let connected = core.offline_since_ms.is_none();
+        let wanted = self.timeout_at(core, core.before_ms).max(core.before_ms);
+        connected && core.ms() > wanted.saturating_add(SLEPT_MS)
+    }
+
     /// Time goes on with every input, then the step is taken.
     fn after(mut self: Box<Self>, core: &mut Core, step: Result<Step, Refusal>) -> State {
         let step = step.unwrap_or_else(|refusal| {
@@ -149,36 +216,35 @@ impl Live {
         match step {
             Step::Stay => State::Live(self),
             Step::Out(why) => {
-                if why == LeftWhy::Left || why == LeftWhy::Ended {
+                if matches!(why, LeftWhy::Left | LeftWhy::Ended) {
                     self.seated.seat.say_goodbye(core, &self.seated.session);
                 }
                 Left::enter(core, why)
             }
-            Step::JoinAgain | Step::ReadAgain => {
-                if matches!(step, Step::ReadAgain) {
-                    core.read_again();
-                }
-                let Self { seated, role, .. } = *self;
-                let watch = match role {
-                    Role::Follower(follower) => follower.watch,
-                    Role::Generator(_) => Watch::new(core.ms()),
-                };
-                Joining::again(core, (seated.session, seated.chain), watch)
+            Step::JoinAgain => {
+                let (history, watch) = self.into_history(core);
+                Joining::again(core, history, watch)
+            }
+            Step::Branch(h) => {
+                core.note_split(&self.seated.history, &h);
+                let (history, _) = self.into_history(core);
+                Joining::branch(core, history, h)
             }
             Step::Other(session) => {
                 core.journal.erased_all(core.now);
                 Joining::enter(core, *session)
             }
-            Step::OpenAnew => {
-                core.journal.erased_all(core.now);
-                core.changed();
-                let fresh = Box::<Connecting>::default();
-                match core.offline_since_ms {
-                    None => fresh.handle(core, Input::Connected),
-                    Some(_) => State::Connecting(fresh),
-                }
-            }
         }
+    }
+
+    /// What outlives the seat; every secret ends here.
+    fn into_history(self: Box<Self>, core: &Core) -> (History, Watch) {
+        let Self { seated, role, .. } = *self;
+        let watch = match role {
+            Role::Follower(follower) => follower.watch,
+            Role::Generator(_) => Watch::new(core.ms()),
+        };
+        (seated.history, watch)
     }
 
     fn connected(&mut self, core: &mut Core) -> Result<Step, Refusal> {
@@ -187,14 +253,17 @@ impl Live {
         let brief = away <= BRIEF_OFFLINE_MS;
         match &mut self.role {
             Role::Follower(_) if !brief => return Ok(Step::JoinAgain),
-            Role::Generator(_) if away >= FORGET_MS => return Ok(Step::OpenAnew),
+            // Everything is erased after so long, and others may look after the key.
+            Role::Generator(_) if away >= FORGET_MS => return Ok(Step::JoinAgain),
             Role::Follower(_) => {}
             Role::Generator(generator) => {
                 generator.repeat(core);
                 self.seated.seat.repeat_ack(core);
                 if !brief {
                     generator.renew_seat(core, &mut self.seated);
-                    generator.resume(core, &mut self.seated)?;
+                    let ask = HeadAsk { at_h: self.seated.chain.tip(), nonce: core.nonce() };
+                    core.post(&self.seated.session, Kind::HeadAsk, SLOT_LOG, &ask, None);
+                    self.seated.resume_at_ms = Some(core.ms() + READ_WAIT_MS);
                 }
             }
         }
@@ -204,62 +273,27 @@ impl Live {
     }
 
     /// The relay lost the board: the generator shows Open, requests and announces again.
-    fn board_lost(&mut self, core: &mut Core, session_id: [u8; 32]) -> Result<Step, Refusal> {
-        if let (Role::Generator(generator), true) =
-            (&mut self.role, session_id == self.seated.session.id())
-        {
-            core.out.push_back(Output::OpenSession { session_id, end_hash: generator.end_hash() });
+    fn board_lost(&mut self, core: &mut Core, session_id: Hash) -> Result<Step, Refusal> {
+        if session_id != self.seated.session.id() {
+            return Ok(Step::Stay);
+        }
+        if let Role::Generator(generator) = &mut self.role {
+            // Who cannot delete it later leaves it to the relay's own time.
+            let end_hash = generator.end_hash().unwrap_or([0; 32]);
+            core.out.push_back(Output::OpenSession { session_id, end_hash });
             core.out.extend(self.seated.session.logged().iter().cloned().map(Output::Post));
-            generator.resume(core, &mut self.seated)?;
+            if !self.seated.resuming() {
+                generator.resume(core, &mut self.seated)?;
+            }
         }
         Ok(Step::Stay)
     }
 
     fn peer_gone(&mut self, poster: [u8; 32], now_ms: u64) {
-        let Role::Generator(generator) = &mut self.role else { return };
-        for fp in self.seated.session.fps_of_poster(&poster) {
-            generator.hint_gone(fp, now_ms);
-            generator.door.gave_up(fp);
-        }
-    }
-
-    fn command(&mut self, core: &mut Core, command: Command) -> Result<Step, Refusal> {
-        match (command, &mut self.role) {
-            (Command::Leave, Role::Follower(_)) => return Ok(Step::Out(LeftWhy::Left)),
-            // Nobody takes over in this version: when the generator goes, the meeting is over.
-            (Command::Leave | Command::End, Role::Generator(_)) => self.end(core),
-            (Command::RotateNow, Role::Generator(generator)) => generator.rotate(),
-            (Command::Admit(h), Role::Generator(generator)) => generator.admit(core, h),
-            (Command::KeepOut(h), Role::Generator(generator)) => {
-                if generator.door.keep_out(&h) {
-                    core.post(
-                        &self.seated.session,
-                        Kind::KeepOut,
-                        SLOT_LOG,
-                        &KeepOut { join_h: h },
-                        None,
-                    );
-                    core.changed();
-                }
-            }
-            _ => return Err(Refusal::NotAllowed),
-        }
-        Ok(Step::Stay)
-    }
-
-    fn end(&mut self, core: &mut Core) {
-        if self.ending.is_none() {
-            let present = self.seated.epochs.newest().into_iter().flat_map(Epoch::present);
-            let missing =
-                present.map(|e| Fingerprint(e.fp)).filter(|fp| *fp != core.me()).collect();
-            core.post(
-                &self.seated.session,
-                Kind::End,
-                SLOT_LOG,
-                &End { at_h: self.seated.chain.tip() },
-                None,
-            );
-            self.ending = Some(Ending { until_ms: core.ms() + END_MS, missing });
+        let fps: Vec<_> = self.seated.session.fps_of_poster(&poster).collect();
+        for fp in fps {
+            self.seated.peers.hint_gone(fp, now_ms);
+            self.seated.door.gave_up(fp);
         }
     }
 
@@ -286,48 +320,6 @@ impl Live {
         self.after(core, Ok(Step::Stay))
     }
 
-    fn letter(
-        &mut self,
-        core: &mut Core,
-        poster: [u8; 32],
-        envelope: &Envelope,
-        letter: Letter,
-    ) -> Result<Step, Refusal> {
-        let s = &mut self.seated;
-        match (letter.kind, &mut self.role) {
-            (Kind::Join, role) => {
-                let h = s.session.accept_join(&core.cfg, &letter, Some(poster))?.h;
-                s.session.log(envelope);
-                if let Role::Generator(generator) = role {
-                    generator.join(core, s, h)?;
-                }
-            }
-            (Kind::Ack, role) => {
-                if let (Some((fp, ack)), Role::Generator(generator)) = (s.ack(core, letter)?, role)
-                {
-                    generator.acked(core, s, fp, ack)?;
-                }
-            }
-            (Kind::Leave, role) => {
-                let (fp, join_h) = goodbye(s, &letter)?;
-                if let Role::Generator(generator) = role {
-                    generator.left(s, fp, &join_h);
-                }
-                if let Some(ending) = &mut self.ending {
-                    ending.missing.remove(&fp);
-                }
-            }
-            (Kind::KeyRequest, Role::Generator(generator)) => {
-                generator.key_request(core, s, &letter)?
-            }
-            (kind, Role::Follower(follower)) => {
-                return follow(core, s, follower, kind, envelope, &letter);
-            }
-            _ => return Err(Refusal::NotAllowed),
-        }
-        Ok(Step::Stay)
-    }
-
     fn tick(&mut self, core: &mut Core) -> Step {
         self.seated.turn(core);
         self.media.retry_early(core, &mut self.seated);
@@ -335,45 +327,134 @@ impl Live {
             self.send_ping(core);
         }
         self.media.fall_silent(core, &mut self.seated);
-        match &mut self.role {
-            Role::Generator(generator) => {
-                if let Some(ending) = &self.ending {
-                    if !ending.missing.is_empty() && core.ms() < ending.until_ms {
-                        return Step::Stay;
-                    }
-                    let (session_id, preimage) =
-                        (self.seated.session.id(), generator.end_preimage());
-                    core.out.push_back(Output::EndSession { session_id, preimage });
-                    return Step::Out(LeftWhy::Ended);
-                }
-                if core.offline_since_ms.is_some_and(|since| core.ms() >= since + FORGET_MS) {
-                    return Step::OpenAnew;
-                }
-                if let Err(refusal) = generator.tick(core, &mut self.seated) {
-                    core.refused(refusal);
-                }
+        core.device_offer_ends();
+        if self.stated_for != self.seated.chain.tip() {
+            self.stated_for = self.seated.chain.tip();
+            self.renew_standby(core);
+        }
+        match self.role {
+            Role::Generator(_) => self.tick_generator(core),
+            Role::Follower(_) => self.tick_follower(core),
+        }
+    }
+
+    fn tick_generator(&mut self, core: &mut Core) -> Step {
+        let Role::Generator(generator) = &mut self.role else { return Step::Stay };
+        if let Some(ending) = &self.ending {
+            if !ending.missing.is_empty() && core.ms() < ending.until_ms {
+                return Step::Stay;
             }
-            Role::Follower(follower) => {
-                if follower.watch.pulse(core.ms()) >= Pulse::Stale {
-                    let own = self.seated.session.logged().first().cloned();
-                    if let Some(other) = core.other_session(own) {
-                        return Step::Other(Box::new(other));
-                    }
-                }
-                let stuck = follower.tick(core, &mut self.seated);
-                if stuck || follower.watch.pulse(core.ms()) == Pulse::Gone {
-                    return Step::JoinAgain;
-                }
+            self.delete_board(core);
+            return Step::Out(LeftWhy::Ended);
+        }
+        if core.offline_since_ms.is_some_and(|since| core.ms() >= since + FORGET_MS) {
+            return Step::JoinAgain;
+        }
+        if let Some(h) = self.seated.overtaken(core) {
+            return Step::Branch(h);
+        }
+        if self.seated.resume_at_ms.is_some_and(|at| at <= core.ms()) {
+            self.seated.resume_at_ms = None;
+            if let Err(refusal) = generator.resume(core, &mut self.seated) {
+                core.refused(refusal);
             }
         }
+        if let Some(h) = better(&self.seated.history, core.cfg.organizer, true, core.ms()) {
+            return Step::Branch(h);
+        }
+        if self.seated.must_answer(core) {
+            generator.force();
+        }
+        if let Err(refusal) = generator.tick(core, &mut self.seated) {
+            core.refused(refusal);
+        }
         Step::Stay
+    }
+
+    fn tick_follower(&mut self, core: &mut Core) -> Step {
+        let Role::Follower(follower) = &mut self.role else { return Step::Stay };
+        let s = &mut self.seated;
+        if let Some(ending) = &self.ending {
+            let over = ending.missing.is_empty() || core.ms() >= ending.until_ms;
+            return if over { Step::Out(LeftWhy::Ended) } else { Step::Stay };
+        }
+        if s.epochs.newest().is_none() && core.ms() >= self.alive.0 {
+            self.alive = (core.ms() + ALIVE_MS, self.alive.1 + 1);
+            let alive = Alive { h_e: s.chain.tip(), counter: self.alive.1 };
+            core.post(&s.session, Kind::Alive, SLOT_ALIVE, &alive, None);
+        }
+        if follower.watch.pulse(core.ms()) >= Pulse::Stale {
+            let own = s.session.logged().first().cloned();
+            if let Some(other) = core.other_session(own) {
+                return Step::Other(Box::new(other));
+            }
+        }
+        let standing = follower.advance(core, s);
+        if standing != Standing::Seated {
+            return self.stand(core, standing);
+        }
+        let alive = follower.watch.silence_ms(core.ms()) < crate::limits::TAKEOVER_MS;
+        if let Some(h) = better(&s.history, core.cfg.organizer, alive, core.ms()) {
+            return Step::Branch(h);
+        }
+        match follower.tick(core, s) {
+            _ if follower.watch.pulse(core.ms()) == Pulse::Gone => Step::JoinAgain,
+            Due::Stuck => Step::JoinAgain,
+            Due::TakeOver => self.take_over(core),
+            Due::Nothing => Step::Stay,
+        }
+    }
+
+    /// What the newest announce means for this device.
+    fn stand(&mut self, core: &mut Core, standing: Standing) -> Step {
+        match standing {
+            Standing::Seated => Step::Stay,
+            Standing::Off => {
+                // Off the record from this moment, not from when the old epoch runs out.
+                if self.seated.epochs.newest().is_some() {
+                    self.seated.epochs = Epochs::default();
+                    core.journal.erased_all(core.now);
+                }
+                core.changed();
+                Step::Stay
+            }
+            Standing::Dropped => Step::JoinAgain,
+            Standing::Removed => Step::Out(LeftWhy::Removed),
+            Standing::Replaced => Step::Out(LeftWhy::Replaced),
+            Standing::Elsewhere => Step::Out(LeftWhy::Elsewhere),
+        }
+    }
+
+    /// The generator is gone, and this device is next.
+    fn take_over(&mut self, core: &mut Core) -> Step {
+        let s = &mut self.seated;
+        let Some(head) = s.chain.head() else { return Step::Stay };
+        let (before, organizer_here) = (head.generator(), core.me() == core.cfg.organizer);
+        let lives = matches!(&self.role, Role::Follower(f)
+            if f.watch.silence_ms(core.ms()) < crate::limits::STALE_MS);
+        let left = s.generator_left();
+        let stays = (organizer_here && lives || s.handed == Some(core.me())) && !left;
+        let reason = if left { Reason::Leave } else { Reason::Drop };
+        let gone = (!stays).then_some((before, reason));
+        match Generator::take_over(core, s, gone, Vec::new()) {
+            Ok(generator) => {
+                core.taken_over_from =
+                    s.session.name_of(before).filter(|_| !stays).map(str::to_owned);
+                self.role = Role::Generator(Box::new(generator));
+                Step::Stay
+            }
+            Err(refusal) => {
+                core.refused(refusal);
+                Step::JoinAgain
+            }
+        }
     }
 
     /// Whether anything may be sealed for others to hear.
     pub(crate) fn may_speak(&self, core: &Core) -> bool {
         let steady = match &self.role {
             Role::Follower(follower) => follower.watch.pulse(core.ms()) < Pulse::Cut,
-            Role::Generator(_) => true,
+            Role::Generator(_) => !self.seated.resuming(),
         };
         core.offline_since_ms.is_none()
             && self.ending.is_none()
@@ -402,77 +483,35 @@ impl Live {
     }
 
     pub(crate) fn send_ping(&mut self, core: &mut Core) {
-        if core.offline_since_ms.is_none() {
+        if core.offline_since_ms.is_none() && !self.seated.resuming() {
             self.media.ping(core, &mut self.seated);
         }
     }
 
     fn media_in(&mut self, core: &mut Core, bytes: &[u8]) {
-        if let (Some(fp), Role::Generator(generator)) =
-            (self.media.open(core, &mut self.seated, bytes), &mut self.role)
-        {
-            generator.sign_of_life(fp, core.ms());
+        if let Some(fp) = self.media.open(core, &mut self.seated, bytes) {
+            self.seated.peers.sign_of_life(fp, core.ms());
         }
     }
 
     pub(crate) fn timeout_ms(&self, core: &Core) -> u64 {
+        self.timeout_at(core, core.ms())
+    }
+
+    fn timeout_at(&self, core: &Core, now_ms: u64) -> u64 {
         let role = match (&self.role, &self.ending) {
             (_, Some(ending)) => ending.until_ms,
             (Role::Generator(generator), None) => generator.timeout_ms(core, &self.seated),
-            (Role::Follower(follower), None) => follower.timeout_ms(core.ms()),
+            (Role::Follower(follower), None) => follower.timeout_ms(core, &self.seated, now_ms),
         };
-        let others = [self.seated.epochs.timeout_ms(), Some(self.media.timeout_ms())];
+        let off = self.seated.epochs.newest().is_none().then_some(self.alive.0);
+        let others = [
+            self.seated.epochs.timeout_ms(),
+            Some(self.media.timeout_ms()),
+            self.seated.resume_at_ms,
+            core.device_until_ms(),
+            off,
+        ];
         others.into_iter().flatten().fold(role, u64::min)
-    }
-}
-
-fn follow(
-    core: &mut Core,
-    s: &mut Seated,
-    follower: &mut Follower,
-    kind: Kind,
-    envelope: &Envelope,
-    letter: &Letter,
-) -> Result<Step, Refusal> {
-    match kind {
-        Kind::Announce => {
-            return match follower.announce(core, s, envelope, letter) {
-                Ok(Standing::Seated) => Ok(Step::Stay),
-                Ok(Standing::Dropped) => Ok(Step::JoinAgain),
-                Ok(Standing::Removed) => Ok(Step::Out(LeftWhy::Removed)),
-                Ok(Standing::Elsewhere) => Ok(Step::Out(LeftWhy::Elsewhere)),
-                Err(Refusal::Missing) => {
-                    core.refused(Refusal::Missing);
-                    Ok(Step::ReadAgain)
-                }
-                Err(refusal) => Err(refusal),
-            };
-        }
-        Kind::Wrap => drop(follower.wrap(core, s, letter)?),
-        Kind::Heartbeat => follower.heartbeat(core, s, letter)?,
-        Kind::Arrival => follower.arrival(core, s, letter)?,
-        Kind::End => {
-            let end = letter.authentic::<End>(&s.session.organizer, &s.session.scope)?;
-            if end.message.at_h != s.chain.tip() {
-                return Err(Refusal::Stale);
-            }
-            return Ok(Step::Out(LeftWhy::Ended));
-        }
-        Kind::KeyRequest | Kind::KeepOut => {}
-        _ => return Err(Refusal::NotAllowed),
-    }
-    Ok(Step::Stay)
-}
-
-/// A signed Leave, for the join that its author is live with, or waits with.
-fn goodbye(s: &Seated, letter: &Letter) -> Result<(Fingerprint, Hash), Refusal> {
-    let identity = s.session.identity_of(letter.from).ok_or(Refusal::NotAllowed)?;
-    let leave = letter.authentic::<Leave>(identity, &s.session.scope)?;
-    let (from, join_h) = (leave.from, leave.message.join_h);
-    let seated = s.epochs.newest().and_then(|e| e.join_of(e.entry_of(from)?));
-    if seated == Some(join_h) || s.session.newest_request(from) == Some(join_h) {
-        Ok((from, join_h))
-    } else {
-        Err(Refusal::Stale)
     }
 }

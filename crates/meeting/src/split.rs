@@ -1,0 +1,37 @@
+//! When the meeting was in two parts, for the people in it.
+
+use standfast_wire::control::{Hash, Reason};
+
+use crate::Split;
+use crate::core::Core;
+use crate::seated::History;
+
+impl Core {
+    /// This device moves to another branch. One that builds on its own head is no split.
+    pub(crate) fn note_split(&mut self, s: &History, theirs: &Hash) {
+        let fork = s.chain.fork(&s.chain.tip(), theirs);
+        let Some(ours) = fork.ours else { return };
+        let theirs_ms = fork.theirs.map_or(ours.seen.wall_ms, |node| node.seen.wall_ms);
+        let from_ms = ours.seen.wall_ms.min(theirs_ms);
+        self.split = Some(Split { from_ms, until_ms: None, epoch: None });
+        self.changed();
+    }
+
+    /// The head is an announce that joins two branches.
+    pub(crate) fn note_merge(&mut self, s: &History) {
+        let Some(head) = s.chain.head().filter(|h| h.announce.reason == Reason::Merge) else {
+            return;
+        };
+        let Some(merged) = head.announce.merged_h else { return };
+        if self.split.is_none_or(|split| split.until_ms.is_some()) {
+            let fork = s.chain.fork(&head.announce.prev_h, &merged);
+            let firsts = [fork.ours, fork.theirs].into_iter().flatten();
+            let from_ms = firsts.map(|node| node.seen.wall_ms).min().unwrap_or(self.now.wall_ms);
+            self.split = Some(Split { from_ms, until_ms: None, epoch: None });
+        }
+        if let Some(split) = &mut self.split {
+            (split.until_ms, split.epoch) = (Some(self.now.wall_ms), Some(head.announce.epoch));
+        }
+        self.changed();
+    }
+}
