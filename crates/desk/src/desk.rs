@@ -14,13 +14,14 @@ use standfast_ipc::{
     AppView, Command, DeviceChoice, ErrorCode, Hint, JoinTarget, Levels, RelayView, Reply, Setting,
     UiUpdate,
 };
-use standfast_meeting::{Admission, Command as Intent, Phase};
+use standfast_meeting::{Admission, Phase};
 use standfast_vault::{JournalId, Vault};
 
 use crate::call::Running;
 use crate::errors::{Outcome, refuse, store};
 use crate::host::Host;
 use crate::identity::Identity;
+use crate::intents::{intend, key_of};
 use crate::meeting_view::{Source, view as meeting_view};
 use crate::prefs::Prefs;
 use crate::prints::{Prints, parse_hex, parse_id};
@@ -302,33 +303,9 @@ impl State {
             // The shell does these two before they come here.
             Command::CopyText { .. } | Command::Quit => {}
             Command::SplitRead => {}
-            other => self.intent(&other)?,
+            other => intend(self.call()?, &other)?,
         }
         Ok(Reply::Done)
-    }
-
-    /// What the engine decides.
-    fn intent(&mut self, command: &Command) -> Outcome<()> {
-        let request = |id: &str| parse_hex(id).ok_or(ErrorCode::BadRequest);
-        let intent = match command {
-            Command::Admit { request: id } => Intent::Admit(request(id)?),
-            Command::KeepOut { request: id } => Intent::KeepOut(request(id)?),
-            Command::SetMuted { muted } => Intent::SetMuted(*muted),
-            Command::Leave => Intent::Leave,
-            Command::EndForAll => Intent::End,
-            Command::RotateNow => Intent::RotateNow,
-            _ => return refuse(ErrorCode::BadRequest),
-        };
-        let call = self.call()?;
-        let needs_generator = matches!(
-            intent,
-            Intent::Admit(_) | Intent::KeepOut(_) | Intent::End | Intent::RotateNow
-        );
-        if needs_generator && !call.view().meeting.generator {
-            return refuse(ErrorCode::NotAllowed);
-        }
-        call.command(intent);
-        Ok(())
     }
 
     fn set_name(&mut self, name: &str) -> Outcome<()> {
@@ -521,15 +498,7 @@ impl State {
 
     fn set_volume(&mut self, idx: u16, percent: u16) -> Outcome<()> {
         let percent = percent.min(standfast_vault::VOLUME_MAX_PERCENT);
-        let fp = self
-            .call()?
-            .view()
-            .meeting
-            .members
-            .iter()
-            .find(|m| m.idx == idx)
-            .map(|m| m.fp)
-            .ok_or(ErrorCode::Gone)?;
+        let fp = key_of(&self.call()?.view().meeting, idx)?;
         self.profile()?.vault.store().set_volume(&fp.0, percent).map_err(store)?;
         self.reread();
         self.play_as_wanted(idx)
@@ -547,14 +516,7 @@ impl State {
 
     fn play_as_wanted(&mut self, idx: u16) -> Outcome<()> {
         let call = self.call()?;
-        let fp = call
-            .view()
-            .meeting
-            .members
-            .iter()
-            .find(|m| m.idx == idx)
-            .map(|m| m.fp)
-            .ok_or(ErrorCode::Gone)?;
+        let fp = key_of(&call.view().meeting, idx)?;
         let muted = self.running.as_ref().is_some_and(|r| r.muted_here.contains(&idx));
         let gain = if muted { 0.0 } else { f32::from(self.book.volume(fp)) / 100.0 };
         if let Some(voice) = call.voice() {

@@ -12,6 +12,7 @@ mod desk;
 mod errors;
 mod host;
 mod identity;
+mod intents;
 mod levels;
 mod meeting_view;
 mod prefs;

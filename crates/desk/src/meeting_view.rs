@@ -5,12 +5,13 @@ use standfast_client::profile::hex;
 use standfast_client::voice::{AudioError, DeviceState, Devices, Levels};
 use standfast_ipc::{
     Arrival, Connection, EpochView, Heartbeat, KeyPhase, KeyReason, LobbyEntry, MeetingPhase,
-    MeetingView, MemberView, Microphone, PendingEpoch, Presence, Quality, Role, TimelineEntry,
+    MeetingView, MemberView, Microphone, PendingEpoch, Presence, Quality, RemovedView, Rights,
+    Role, TimelineEntry,
 };
 use standfast_meeting::limits::RETIRE_MS;
 use standfast_meeting::{
     EpochNow, EpochRecord, Knock, LeftWhy, Member, Microphone as Mic, Phase, Presence as Place,
-    Pulse, Reason, Snapshot,
+    Pulse, Reason, Removed, Snapshot,
 };
 
 use crate::call::Running;
@@ -40,9 +41,8 @@ pub(crate) fn view(source: &Source<'_>, prints: &mut Prints) -> MeetingView {
         phase: phase(source, s),
         started_at_ms: s.journal.first().map(|r| r.made_ms),
         me: s.me,
-        may_admit: live && s.generator,
-        may_end: live && s.generator,
-        may_rotate: live && s.generator,
+        rights: if live { rights(s) } else { Rights::default() },
+        locked: s.locked,
         successor: None,
         epoch: s.active.as_ref().map(|e| epoch(s, e)),
         pending: s.coming.as_ref().map(|e| pending(s, e)),
@@ -52,11 +52,20 @@ pub(crate) fn view(source: &Source<'_>, prints: &mut Prints) -> MeetingView {
         members: s.members.iter().map(|m| member(source, m, prints)).collect(),
         awaited: awaited(source, s),
         lobby: s.lobby.iter().map(|k| knock(source, k, prints)).collect(),
+        removed: s.removed.iter().map(|r| removed(r, prints)).collect(),
         code: s.code.clone(),
         timeline: timeline(s, source.now_ms),
         microphone: microphone(source, s),
         connection: connection(source.call.line),
     }
+}
+
+fn rights(s: &Snapshot) -> Rights {
+    Rights { host: s.rights.host, organizer: s.rights.organizer, end: s.rights.end }
+}
+
+fn removed(r: &Removed, prints: &mut Prints) -> RemovedView {
+    RemovedView { name: r.name.clone(), fingerprint: prints.view(r.fp) }
 }
 
 fn phase(source: &Source<'_>, s: &Snapshot) -> MeetingPhase {
@@ -130,6 +139,8 @@ fn member(source: &Source<'_>, m: &Member, prints: &mut Prints) -> MemberView {
         name: m.name.clone(),
         me: m.me,
         organizer: m.organizer,
+        host: m.host,
+        generator: m.generator,
         role: Role::Person,
         owner: None,
         trust: view_trust(m.trust),

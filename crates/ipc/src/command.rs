@@ -93,28 +93,43 @@ pub enum Command {
         /// With the microphone muted.
         muted: bool,
     },
-    /// Lets somebody in.
+    /// Lets somebody in. A host's.
     Admit {
         /// [`crate::LobbyEntry::id`].
         request: String,
     },
-    /// Keeps somebody out.
+    /// Keeps somebody out. A host's.
     KeepOut {
         /// [`crate::LobbyEntry::id`].
         request: String,
+    },
+    /// Removes somebody: a new key is made without them. A host's; never the organizer.
+    Remove {
+        /// [`crate::MemberView::idx`].
+        idx: u16,
+    },
+    /// Lets somebody who was removed ask again. The organizer's.
+    Readmit {
+        /// [`crate::Fingerprint::id`] of a [`crate::RemovedView`].
+        fingerprint: String,
+    },
+    /// Locks the meeting for keys that it has not seen, or unlocks it. A host's.
+    SetLocked {
+        /// Locked.
+        locked: bool,
     },
     /// Mutes or unmutes this microphone.
     SetMuted {
         /// Muted.
         muted: bool,
     },
-    /// Leaves the meeting, at any phase of it.
+    /// Leaves the meeting, at any phase of it. Whoever is next looks after the key.
     Leave,
     /// Ends the meeting for everyone.
     EndForAll,
     /// Closes the ended screen: the meeting leaves the view.
     DismissMeeting,
-    /// Asks for a new key.
+    /// Asks for a new key. A host's.
     RotateNow,
     /// Marks a fingerprint as verified: the user compared it.
     Verify {

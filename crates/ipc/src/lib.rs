@@ -28,9 +28,11 @@
 
 mod app;
 mod command;
+mod connection;
 mod error;
 mod identity;
 mod meeting;
+mod people;
 mod settings;
 mod standup;
 mod timeline;
@@ -41,14 +43,16 @@ mod bindings;
 
 pub use app::{AppView, HostHere, RelayView};
 pub use command::{Command, JoinTarget, Reply};
+pub use connection::{Connection, Quality};
 pub use error::{ErrorCode, UiError};
 pub use identity::{
     Asking, Fingerprint, IdentityView, KeyPlace, KeychainCause, KeychainTrouble, Passphrase, Trust,
 };
 pub use meeting::{
-    Connection, EpochView, Heartbeat, LobbyEntry, MeetingPhase, MeetingView, MemberView,
-    Microphone, PendingEpoch, Presence, Quality, Role, Split, Takeover,
+    EpochView, Heartbeat, MeetingPhase, MeetingView, Microphone, PendingEpoch, Rights, Split,
+    Takeover,
 };
+pub use people::{LobbyEntry, MemberView, Presence, RemovedView, Role};
 pub use settings::{
     AudioDevice, DeviceChoice, Devices, Hint, MicrophoneTest, Setting, Settings, Theme,
 };

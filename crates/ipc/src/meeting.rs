@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Arrival, Fingerprint, KeyReason, TimelineEntry, Trust};
+use crate::{Connection, KeyReason, LobbyEntry, MemberView, RemovedView, TimelineEntry};
 
 /// Where this device stands with the meeting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,104 +44,6 @@ pub enum MeetingPhase {
         /// Ended for everyone, not only left.
         for_everyone: bool,
     },
-}
-
-/// A person or a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// A person.
-    Person,
-    /// A bot, with an owner.
-    Bot,
-}
-
-/// How somebody on the roster is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "snake_case")]
-pub enum Presence {
-    /// Present and confirmed.
-    In,
-    /// Has not confirmed yet, may not hear.
-    Joining,
-    /// Gone, but can hear until the next epoch is in use.
-    Leaving,
-    /// Holds a wrap and has not arrived: can listen.
-    Invited,
-    /// No connection.
-    Reconnecting,
-    /// A bot off the record: no key, hears nothing.
-    Off,
-}
-
-/// Somebody on the roster, this device included. Places never change; new ones come last.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct MemberView {
-    /// The roster index, the handle that commands name them by.
-    pub idx: u16,
-    /// Display name.
-    pub name: String,
-    /// This device.
-    pub me: bool,
-    /// The organizer of the meeting.
-    pub organizer: bool,
-    /// Person or bot.
-    pub role: Role,
-    /// A bot's owner.
-    pub owner: Option<String>,
-    /// What is known about the key.
-    pub trust: Trust,
-    /// How they are there.
-    pub presence: Presence,
-    /// A signed ack for the current epoch is in hand.
-    pub confirmed: bool,
-    /// Their microphone is muted.
-    pub muted: bool,
-    /// Speaking now, held for 400 ms.
-    pub speaking: bool,
-    /// Volume here, in percent, 0 to 200.
-    pub volume: u16,
-    /// Muted here, by this user.
-    pub muted_here: bool,
-    /// The key.
-    pub fingerprint: Fingerprint,
-    /// The key pinned under this name, when it is another.
-    pub pinned: Option<Fingerprint>,
-    /// When the key was first met.
-    pub first_met_ms: Option<u64>,
-    /// Their connection, when it is known.
-    pub connection: Option<Connection>,
-}
-
-/// Somebody who asks to come in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct LobbyEntry {
-    /// The request, the handle that commands name it by.
-    pub id: String,
-    /// The display name they give.
-    pub name: String,
-    /// Person or bot.
-    pub role: Role,
-    /// A bot's owner.
-    pub owner: Option<String>,
-    /// What is known about the key.
-    pub trust: Trust,
-    /// The key at the door.
-    pub fingerprint: Fingerprint,
-    /// The key pinned under this name, when it is another.
-    pub pinned: Option<Fingerprint>,
-    /// When the pinned key was verified.
-    pub verified_at_ms: Option<u64>,
-    /// How they came.
-    pub arrival: Arrival,
-    /// Waiting since.
-    pub since_ms: u64,
 }
 
 /// The epoch that is in use.
@@ -236,30 +138,17 @@ pub enum Microphone {
     NoDevice,
 }
 
-/// A connection in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "snake_case")]
-pub enum Quality {
-    /// Under 150 ms and 2 % loss.
-    Good,
-    /// In between.
-    Fair,
-    /// Over 300 ms or 5 % loss.
-    Weak,
-    /// None at the moment.
-    Reconnecting,
-}
-
-/// A connection with its figures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What this user may do in the meeting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
-pub struct Connection {
-    /// In one word.
-    pub quality: Quality,
-    /// Round trip to the relay, if measured.
-    pub rtt_ms: Option<u32>,
+pub struct Rights {
+    /// Let in, keep out, remove, lock, ask for a new key.
+    pub host: bool,
+    /// Let somebody who was removed ask again.
+    pub organizer: bool,
+    /// End the meeting for everyone.
+    pub end: bool,
 }
 
 /// The meeting that this device is in, or was in until the ended screen is closed.
@@ -279,12 +168,10 @@ pub struct MeetingView {
     pub started_at_ms: Option<u64>,
     /// This device's roster index, once it has one.
     pub me: Option<u16>,
-    /// This user may let people in and keep them out.
-    pub may_admit: bool,
-    /// This user may end the meeting for everyone.
-    pub may_end: bool,
-    /// This user may ask for a new key.
-    pub may_rotate: bool,
+    /// What this user may do now.
+    pub rights: Rights,
+    /// Only people whose keys this meeting has seen come in.
+    pub locked: bool,
     /// Who looks after the key when this device leaves, if this device does now.
     pub successor: Option<String>,
     /// The epoch in use.
@@ -303,6 +190,8 @@ pub struct MeetingView {
     pub awaited: Vec<String>,
     /// Who asks to come in.
     pub lobby: Vec<LobbyEntry>,
+    /// Who was removed, and stays out until the organizer lets them ask again.
+    pub removed: Vec<RemovedView>,
     /// The meeting code of the epoch in use: thirty digits without spaces.
     pub code: Option<String>,
     /// One entry per epoch, newest first.

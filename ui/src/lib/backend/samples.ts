@@ -28,7 +28,7 @@ const ago = (s: number) => now - s * 1000;
 
 function member(idx: number, name: string, part: Partial<MemberView> = {}): MemberView {
   return {
-    idx, name, me: false, organizer: false, role: "person", owner: null, trust: "verified", presence: "in", confirmed: true, muted: true,
+    idx, name, me: false, organizer: false, host: false, generator: false, role: "person", owner: null, trust: "verified", presence: "in", confirmed: true, muted: true,
     speaking: false, volume: 100, mutedHere: false, fingerprint: fingerprint(name.toLowerCase()), pinned: null, firstMetMs: ago(5e6), connection: null, ...part,
   };
 }
@@ -39,7 +39,8 @@ function entry(epoch: number, reason: KeyReason, s: number, k: number, n: number
   };
 }
 
-const ME = member(0, "Ines", { me: true, organizer: true });
+const ME = member(0, "Ines", { me: true, organizer: true, host: true, generator: true });
+const NO_RIGHTS = { host: false, organizer: false, end: false };
 const MEMBERS = [
   member(1, "Sana"),
   member(2, "Mina", { speaking: true, muted: false }),
@@ -59,9 +60,9 @@ const TIMELINE = [
 ];
 
 const MEETING: MeetingView = {
-  standup: "s1", title: "Harbour team", link: LINK, phase: { kind: "live" }, startedAtMs: ago(256), me: 0, mayAdmit: true, mayEnd: true, mayRotate: true,
+  standup: "s1", title: "Harbour team", link: LINK, phase: { kind: "live" }, startedAtMs: ago(256), me: 0, rights: { host: true, organizer: true, end: true }, locked: false,
   successor: null, epoch: { number: 7, madeAtMs: ago(4), confirmed: 5, members: 6 }, pending: null,
-  heartbeat: { generator: "Ines", here: true, lastAtMs: ago(1), stale: false }, takeover: null, split: null, members: MEMBERS, awaited: ["Noor"], lobby: [],
+  heartbeat: { generator: "Ines", here: true, lastAtMs: ago(1), stale: false }, takeover: null, split: null, members: MEMBERS, awaited: ["Noor"], lobby: [], removed: [],
   code: "830062567272157473261526356699", timeline: TIMELINE, microphone: { kind: "muted" }, connection: { quality: "good", rttMs: 24 },
 };
 const SETTLED = {
@@ -145,7 +146,7 @@ const SCENARIOS: Record<string, Partial<AppView>> = {
   closed: inMeeting({ microphone: { kind: "closed_no_heartbeat" } }),
   reconnecting: inMeeting({ phase: { kind: "reconnecting", sinceMs: ago(4) }, microphone: { kind: "closed_reconnecting" }, connection: { quality: "reconnecting", rttMs: null } }),
   split: inMeeting({ split: { fromMs: ago(200), toMs: ago(80), epoch: 9 } }),
-  member: inMeeting({ mayAdmit: false, mayEnd: false, mayRotate: false, members: MEMBERS.map((m) => ({ ...m, organizer: m.name === "Jonas" })) }),
+  member: inMeeting({ rights: NO_RIGHTS, members: MEMBERS.map((m) => ({ ...m, organizer: m.name === "Jonas", host: m.name === "Jonas", generator: m.name === "Jonas" })) }),
   entering: inMeeting({ phase: { kind: "lobby", organizer: "Ines" } }),
   waiting: inMeeting({ phase: { kind: "waiting", forName: "Jonas" } }),
   refused: inMeeting({ phase: { kind: "refused", by: "Jonas" } }),

@@ -159,7 +159,19 @@ request: string, } | { "kind": "keep_out",
 /**
  * [`crate::LobbyEntry::id`].
  */
-request: string, } | { "kind": "set_muted",
+request: string, } | { "kind": "remove",
+/**
+ * [`crate::MemberView::idx`].
+ */
+idx: number, } | { "kind": "readmit",
+/**
+ * [`crate::Fingerprint::id`] of a [`crate::RemovedView`].
+ */
+fingerprint: string, } | { "kind": "set_locked",
+/**
+ * Locked.
+ */
+locked: boolean, } | { "kind": "set_muted",
 /**
  * Muted.
  */
@@ -653,17 +665,13 @@ startedAtMs: number | null,
  */
 me: number | null,
 /**
- * This user may let people in and keep them out.
+ * What this user may do now.
  */
-mayAdmit: boolean,
+rights: Rights,
 /**
- * This user may end the meeting for everyone.
+ * Only people whose keys this meeting has seen come in.
  */
-mayEnd: boolean,
-/**
- * This user may ask for a new key.
- */
-mayRotate: boolean,
+locked: boolean,
 /**
  * Who looks after the key when this device leaves, if this device does now.
  */
@@ -700,6 +708,10 @@ awaited: Array<string>,
  * Who asks to come in.
  */
 lobby: Array<LobbyEntry>,
+/**
+ * Who was removed, and stays out until the organizer lets them ask again.
+ */
+removed: Array<RemovedView>,
 /**
  * The meeting code of the epoch in use: thirty digits without spaces.
  */
@@ -748,6 +760,14 @@ me: boolean,
  * The organizer of the meeting.
  */
 organizer: boolean,
+/**
+ * May let in, keep out, remove and lock.
+ */
+host: boolean,
+/**
+ * Looks after the key.
+ */
+generator: boolean,
 /**
  * Person or bot.
  */
@@ -896,6 +916,18 @@ export type RelayView = {
  */
 address: string | null, };
 /**
+ * Somebody who was removed from this meeting.
+ */
+export type RemovedView = {
+/**
+ * Display name.
+ */
+name: string,
+/**
+ * The key, whose id commands name them by.
+ */
+fingerprint: Fingerprint, };
+/**
  * The answer to a command that was done. What changed comes with the next snapshot.
  */
 export type Reply = { "kind": "done" } | { "kind": "standup",
@@ -911,6 +943,22 @@ preview: LinkPreview, } | { "kind": "journal",
  * One entry per epoch.
  */
 entries: Array<TimelineEntry>, };
+/**
+ * What this user may do in the meeting.
+ */
+export type Rights = {
+/**
+ * Let in, keep out, remove, lock, ask for a new key.
+ */
+host: boolean,
+/**
+ * Let somebody who was removed ask again.
+ */
+organizer: boolean,
+/**
+ * End the meeting for everyone.
+ */
+end: boolean, };
 /**
  * A person or a program.
  */

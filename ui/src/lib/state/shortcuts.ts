@@ -43,7 +43,7 @@ function run(event: KeyboardEvent): boolean {
   if (key === "d" && !event.shiftKey) return toggleMute(), true;
   if (!event.shiftKey || !app.inMeeting) return false;
   if (key === "s") return app.toggleDrawer(), true;
-  if (key === "l" && app.meeting?.mayAdmit && app.screen.kind !== "lobby") return app.go({ kind: "lobby" }), true;
+  if (key === "l" && app.meeting?.rights.host && app.screen.kind !== "lobby") return app.go({ kind: "lobby" }), true;
   return false;
 }
 
