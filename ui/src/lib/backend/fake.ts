@@ -111,6 +111,23 @@ export function fakeBackend(query: URLSearchParams): Backend {
       case "keep_out":
         meeting({ lobby: view.meeting?.lobby.filter((e) => e.id !== command.request) ?? [] });
         break;
+      case "remove": {
+        const now = view.meeting;
+        const gone = now?.members.find((m) => m.idx === command.idx);
+        if (!now || !gone) return refuse("gone");
+        meeting({
+          members: now.members.map((m) => (m.idx === command.idx ? { ...m, presence: "leaving" } : m)),
+          removed: [...now.removed, { name: gone.name, fingerprint: gone.fingerprint }],
+          pending: { number: (now.epoch?.number ?? 0) + 1, reason: { kind: "removed", name: gone.name, by: view.displayName }, leavers: [gone.name], confirmed: 1, members: now.members.length - 1 },
+        });
+        break;
+      }
+      case "readmit":
+        meeting({ removed: view.meeting?.removed.filter((r) => r.fingerprint.id !== command.fingerprint) ?? [] });
+        break;
+      case "set_locked":
+        meeting({ locked: command.locked });
+        break;
       case "set_volume":
         meeting({ members: view.meeting?.members.map((m) => (m.idx === command.idx ? { ...m, volume: command.percent } : m)) ?? [] });
         break;

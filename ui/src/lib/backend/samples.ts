@@ -138,6 +138,15 @@ const SCENARIOS: Record<string, Partial<AppView>> = {
   "meeting-lobby": { meeting: { ...SETTLED, lobby: [NOOR] } },
   lobby: { meeting: { ...SETTLED, lobby: [NOOR, TOMAS] } },
   "lobby-empty": { meeting: SETTLED },
+  locked: { meeting: { ...SETTLED, locked: true, lobby: [], removed: [{ name: "Tomas", fingerprint: fingerprint("tomasNow") }] } },
+  host: {
+    meeting: {
+      ...SETTLED, rights: { ...NO_RIGHTS, host: true }, heartbeat: { generator: "Jonas", here: false, lastAtMs: 0, stale: false }, lobby: [NOOR],
+      removed: [{ name: "Tomas", fingerprint: fingerprint("tomasNow") }],
+      members: SETTLED.members.map((m) => ({ ...m, organizer: m.name === "Jonas", generator: m.name === "Jonas", host: m.role === "person" })),
+    },
+  },
+  handover: { meeting: { ...SETTLED, successor: "Jonas" } },
   pending: inMeeting({
     pending: { number: 8, reason: { kind: "left", names: ["Leo"] }, leavers: ["Leo"], confirmed: 2, members: 5 },
     members: MEMBERS.map((m) => (m.name === "Leo" ? { ...m, presence: "leaving" } : m)),

@@ -46,6 +46,10 @@ export function announcements(before: AppView | null, after: AppView, now: numbe
   if (talking(old) && muted(fresh)) said.assertive.push(w.announce.muted);
   if (muted(old) && talking(fresh)) said.assertive.push(w.announce.unmuted);
 
+  if (old.locked !== fresh.locked) said.polite.push(fresh.locked ? w.announce.locked : w.announce.unlocked);
+  const out = fresh.removed.filter((r) => !old.removed.some((o) => o.fingerprint.id === r.fingerprint.id));
+  if (out.length > 0) said.polite.push(w.announce.removed(w.list(out.map((r) => r.name))));
+
   const known = new Set(old.lobby.map((entry) => entry.id));
   for (const entry of fresh.lobby.filter((e) => !known.has(e.id))) {
     if (entry.trust === "key_changed") said.assertive.push(w.announce.keyChanged(entry.name));

@@ -3,6 +3,7 @@ import { scenario } from "$lib/backend/samples";
 import { announcements } from "./announce";
 import { checkScan, digitRows, groups, wordRows } from "./codes";
 import { keychainScreen } from "./keychain";
+import { leaving } from "./leaving";
 import { looksLikeLink } from "./links";
 import { ordered } from "./lobby";
 import { levelWord } from "./meter";
@@ -108,6 +109,23 @@ describe("people", () => {
   });
 });
 
+describe("leaving", () => {
+  const settled = live.meeting;
+  if (!settled) throw new Error("the sample has a meeting");
+  const after = (part: Partial<typeof settled>) => leaving({ ...settled, ...part });
+  const jonas = { generator: "Jonas", here: false, lastAtMs: 0, stale: false };
+  it("is asked about where it could end the meeting", () => {
+    expect(after({})).toEqual({ asks: true, ends: true, next: null });
+    expect(after({ successor: "Jonas" })).toEqual({ asks: true, ends: false, next: "Jonas" });
+    expect(after({ heartbeat: jonas })).toEqual({ asks: true, ends: false, next: "Jonas" });
+  });
+  it("is done at once by members, and where no other person is there", () => {
+    expect(after({ rights: { host: true, organizer: false, end: false }, heartbeat: jonas }).asks).toBe(false);
+    const botOnly = settled.members.filter((m) => m.me || m.role === "bot");
+    expect(after({ members: botOnly })).toEqual({ asks: false, ends: true, next: null });
+  });
+});
+
 describe("the screen", () => {
   it("is the keychain's whenever the identity is in trouble", () => {
     expect(screen(scenario("keychain-locked"), [{ kind: "settings", page: "audio" }]).kind).toBe("keychain");
@@ -143,6 +161,12 @@ describe("a screen reader is told", () => {
   it("at once, of a closed microphone and a changed key", () => {
     expect(announcements(live, meeting({ microphone: { kind: "closed_no_heartbeat" } }), NOW).assertive[0]).toContain("Microphone closed");
     expect(announcements(live, scenario("lobby"), NOW).assertive).toEqual(["Key changed: Tomas"]);
+  });
+  it("that the meeting was locked, and who was removed", () => {
+    expect(announcements(live, meeting({ locked: true }), NOW).polite).toEqual(["Locked: only people already seen here come in"]);
+    expect(announcements(meeting({ locked: true }), live, NOW).polite).toEqual(["Open to new people"]);
+    const removed = scenario("locked").meeting?.removed;
+    expect(announcements(live, meeting({ removed }), NOW).polite).toEqual(["Tomas removed"]);
   });
   it("nothing of levels", () => {
     expect([0, 0.1, 0.6, 0.99].map(levelWord)).toEqual(["nothing", "quiet", "good", "loud"]);

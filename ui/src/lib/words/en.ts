@@ -424,12 +424,34 @@ export const en = {
     withdraw: "Withdraw verification",
     words: (name: string) => `${name}’s 12 words`,
     keyChanged: (name: string) => `This is not the key pinned for ${name}.`,
+    remove: "Remove…",
+    removeTitle: (name: string) => `Remove ${name}?`,
+    removeText: "A new key is made without them.",
+    removeTextBot: "A new key is made without it.",
+    removeDo: "Remove",
+    removeKeep: (name: string) => `Keep ${name} here`,
+  },
+
+  /** Who may come in, and who may not again. */
+  door: {
+    open: "Open to new people",
+    openHint: "Whoever has the link can ask to come in.",
+    locked: "Locked",
+    lockedHint: "Only people already seen here come in.",
+    lockedLine: "Locked: only people already seen here come in",
+    lock: "Lock the meeting",
+    lobby: "Lobby",
+    removedTitle: "Removed from this meeting",
+    removedHint: "They stay out until the organizer lets them ask again.",
+    readmit: (name: string) => `Let ${name} ask again`,
+    removed: (n: number) => `${n} removed`,
   },
 
   leave: {
     title: "Leave or end?",
     text: "Everyone else can go on without you, or the meeting ends and every key is erased.",
     leaveTo: (name: string) => `Leave, ${name} looks after the key`,
+    leaveOnly: "Leave",
     endTitle: "End the meeting?",
     endText: "Your device looks after the key. When you leave, the meeting ends for everyone and every key is erased.",
     end: "End for everyone",
@@ -581,6 +603,9 @@ export const en = {
     muted: "Muted",
     unmuted: "Unmuted",
     keyChanged: (name: string) => `Key changed: ${name}`,
+    locked: "Locked: only people already seen here come in",
+    unlocked: "Open to new people",
+    removed: (who: string) => `${who} removed`,
   },
 
   errors: {
