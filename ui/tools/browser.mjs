@@ -49,6 +49,24 @@ export const SCREENS = [
   { name: "code", fake: "meeting", click: ["open-security", "compare-code"] },
   { name: "leave", fake: "meeting", click: ["leave"] },
   { name: "leave-next", fake: "handover", click: ["leave"] },
+  { name: "meeting-takeover", fake: "takeover", click: ["open-security"] },
+  { name: "meeting-split-lasts", fake: "split-lasts", click: ["open-security"] },
+  { name: "bot-off", fake: "bot-off" },
+  { name: "bot-on", fake: "bot-off", click: ["record"] },
+  { name: "bot-mine", fake: "bot-mine" },
+  { name: "bot-lobby", fake: "bot-lobby", click: ["open-lobby"] },
+  { name: "bot-asks", fake: "bot-asks" },
+  { name: "bot-owner-leaving", fake: "bot-owner-leaving" },
+  { name: "bot-person", fake: "settled", tile: 5 },
+  { name: "new-device", fake: "new-device" },
+  { name: "new-device-person", fake: "new-device", tile: 4 },
+  { name: "own-person", fake: "settled", tile: 3 },
+  { name: "device-code", fake: "settled", tile: 3, click: ["other-device"] },
+  { name: "device-asked", fake: "device-asked", tile: 3, click: ["other-device"] },
+  { name: "device-refused", fake: "device-asked", tile: 3, click: ["other-device", "device-no"] },
+  { name: "device-yes", fake: "device-asked", tile: 3, click: ["other-device", "device-yes"] },
+  { name: "device-join", fake: "home", fill: ["link-field", "standfast-device:1.mJtq0mC3v1Jr0nq5c2l8y6s4w2b0d1f3h5kpl0s9d8f7..standfast://relay.example/4f1d9c02ab7e43d8#1.1.fp.secret"], click: ["join-link"] },
+  { name: "device-wait", fake: "entering-device" },
   { name: "locked", fake: "locked", click: ["open-security"] },
   { name: "lobby-locked", fake: "locked", click: ["open-security", "door-lobby"] },
   { name: "lobby-host", fake: "host", click: ["open-lobby"] },
@@ -89,10 +107,10 @@ function serve() {
 export async function reach(page, base, screen, theme, names = "") {
   await page.goto(`${base}/?fake=${screen.fake}&theme=${theme}&names=${names}&still`);
   const hook = (id) => page.locator(`[data-testid="${id}"]`).first();
-  if (screen.tile !== undefined) await page.locator('[data-testid="tile"]').nth(screen.tile).click();
+  if (screen.tile !== undefined) await page.locator('[data-testid="open-tile"]').nth(screen.tile).click();
   if (screen.fill && !screen.then) await hook(screen.fill[0]).fill(screen.fill[1]);
   for (const id of screen.click ?? []) await hook(id).click();
-  if (screen.thenTile !== undefined) await page.locator('[data-testid="tile"]').nth(screen.thenTile).dispatchEvent("click"); // the drawer may lie over it
+  if (screen.thenTile !== undefined) await page.locator('[data-testid="open-tile"]').nth(screen.thenTile).dispatchEvent("click"); // the drawer may lie over it
   if (screen.fill && screen.then) await hook(screen.fill[0]).fill(screen.fill[1]);
   for (const id of screen.then ?? []) await hook(id).click();
   for (let i = 0; i < (screen.rows ?? 0); i++) await page.keyboard.press("Space");

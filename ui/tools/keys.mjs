@@ -48,7 +48,7 @@ await withBrowser(async (browser, base) => {
   await press("Escape");
   await gone("security");
   await focused("security-line");
-  await tabTo("tile");
+  await tabTo("open-tile");
   await press("ArrowRight", "ArrowLeft", "ArrowDown"); // four in a row: the one below the first
   assert.equal(await page.evaluate(() => document.activeElement?.dataset.idx), "4");
   await press("Enter");
@@ -81,5 +81,41 @@ await withBrowser(async (browser, base) => {
   await press("Escape");
   await shown("gathering"); // Esc never admits
   assert.equal(await page.locator('[data-testid="tile"]').count(), 6);
+
+  await page.goto(`${base}/?fake=settled&still`);
+  await shown("gathering");
+  await tabTo("open-tile");
+  await press("End", "Tab");
+  await focused("record"); // a bot's chip follows its tile
+  await press("Enter");
+  await page.locator('[data-testid="record"][data-on="false"]').waitFor(); // off the record at once
+  await press("Enter");
+  await shown("record-dialog");
+  await press("Escape");
+  await focused("record"); // Esc never gives the key
+  await press("Shift+Tab", "Home", "Enter");
+  await shown("person");
+  await tabTo("remove");
+  await press("Enter");
+  await focused("remove-keep");
+  await press("Escape");
+  await shown("person");
+  await press("Escape");
+  await gone("person");
+  assert.equal(await page.locator('[data-presence="leaving"]').count(), 0);
+  await press("Control+Shift+S");
+  await tabTo("lock");
+  await press("Space");
+  await page.locator('[data-testid="lock-state"][data-locked="true"]').waitFor();
+
+  await page.goto(`${base}/?fake=device-asked&still`);
+  await shown("gathering");
+  await tabTo("open-tile");
+  await press("ArrowRight", "ArrowRight", "ArrowRight", "Enter");
+  await tabTo("other-device");
+  await press("Enter");
+  await focused("device-no");
+  await press("Escape");
+  await shown("device-again"); // refused, and said so
   console.log("The first day can be walked by keyboard alone.");
 });

@@ -7,7 +7,7 @@ use serde_json::json;
 use standfast_client::call::{Call, CallEvent};
 use standfast_client::entropy::OsEntropy;
 use standfast_client::figures;
-use standfast_client::profile::{Attendance, Profile};
+use standfast_client::profile::{As, Attendance, Profile};
 use standfast_client::transport::RelayAddr;
 use standfast_client::voice::{Choice, InputChoice, OutputChoice, VoiceConfig};
 use standfast_crypto::Link;
@@ -40,6 +40,7 @@ pub(crate) fn join(profile: Profile, args: JoinArgs) -> Result<()> {
     let link = Link::parse(&args.link)?;
     profile.remember(&link, "Standup")?;
     let attendance = Attendance {
+        part: As::Person,
         name: args.name.clone(),
         muted: args.muted,
         voice: voice(&args),

@@ -9,6 +9,7 @@ pub mod call;
 pub mod clock;
 pub mod entropy;
 pub mod figures;
+pub mod pairing;
 mod priority;
 pub mod profile;
 pub mod transport;

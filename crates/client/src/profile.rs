@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use standfast_crypto::{Fingerprint, Identity, Link, PRIVATE_BUNDLE, PrivateBundle, Secret};
+use standfast_crypto::{
+    Fingerprint, Identity, Link, PRIVATE_BUNDLE, PairingCode, PrivateBundle, Secret,
+};
 use standfast_meeting::{Admission, Config, Hosts, Known, Part, Policy};
 use standfast_vault::{Device, OpenVault, Opened, SecretError, StoreError, StoredMeeting, Trust};
 use zeroize::Zeroizing;
@@ -28,8 +30,28 @@ pub struct Profile {
     pub vault: OpenVault,
 }
 
+/// As what to take part.
+pub enum As {
+    /// A person's device. It opens the meeting if the link names it as the organizer.
+    Person,
+    /// A bot, brought by the device with this key, which has to say so.
+    Bot {
+        /// The owner.
+        owner: Fingerprint,
+    },
+    /// Another device of the same user, for which the old one has to vouch.
+    NewDevice {
+        /// The device that showed the code.
+        old: Fingerprint,
+        /// The code.
+        code: PairingCode,
+    },
+}
+
 /// How to take part.
 pub struct Attendance {
+    /// As what.
+    pub part: As,
     /// What the others call this user.
     pub name: String,
     /// Start muted.
@@ -135,21 +157,13 @@ impl Profile {
         attendance: Attendance,
     ) -> Result<CallConfig, ProfileError> {
         let relay = RelayAddr::parse(&link.relay, link.relay_cert)?;
-        let part = if link.organizer == self.identity.fingerprint() {
-            let members = self
-                .vault
-                .store()
-                .meeting(&link.meeting_id)?
-                .map(|m| m.members)
-                .unwrap_or_default();
-            let policy = Policy {
-                admission: attendance.admission,
-                hosts: Hosts::Scheduled,
-                rotate_ms: ROTATE_MS,
-            };
-            Part::Organizer { scheduled: members.into_iter().map(Fingerprint).collect(), policy }
-        } else {
-            Part::Member { prekeys: self.prekeys(&link.meeting_id)? }
+        let part = match attendance.part {
+            As::Bot { owner } => Part::Bot { owner },
+            As::NewDevice { old, code } => Part::NewDevice { old, code },
+            As::Person if link.organizer == self.identity.fingerprint() => {
+                self.organizer(link, attendance.admission)?
+            }
+            As::Person => Part::Member { prekeys: self.prekeys(&link.meeting_id)? },
         };
         let meeting = Config {
             identity: Arc::clone(&self.identity),
@@ -170,6 +184,14 @@ impl Profile {
             meeting,
             voice: attendance.voice,
         })
+    }
+
+    /// The organizer's part: everyone of the standup is scheduled.
+    fn organizer(&self, link: &Link, admission: Admission) -> Result<Part, ProfileError> {
+        let meeting = self.vault.store().meeting(&link.meeting_id)?;
+        let members = meeting.map(|m| m.members).unwrap_or_default();
+        let policy = Policy { admission, hosts: Hosts::Scheduled, rotate_ms: ROTATE_MS };
+        Ok(Part::Organizer { scheduled: members.into_iter().map(Fingerprint).collect(), policy })
     }
 
     /// Private prekeys for a meeting; those that are too old are erased on the way.

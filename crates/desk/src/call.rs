@@ -15,7 +15,7 @@ use standfast_vault::JournalHead;
 use tokio::sync::mpsc::UnboundedReceiver;
 use zeroize::Zeroizing;
 
-use crate::meeting_view::timeline;
+use crate::timeline::timeline;
 use crate::work::{Done, Worker, keep_all};
 
 /// From starting until the ended screen is closed.
@@ -25,6 +25,14 @@ pub(crate) struct Running {
     pub(crate) title: String,
     pub(crate) link: Zeroizing<String>,
     pub(crate) muted_here: BTreeSet<u16>,
+    /// Bots in the lobby that this user says are not theirs, by request.
+    pub(crate) disowned: BTreeSet<[u8; 32]>,
+    /// Bots that this device looks after when their owner leaves.
+    pub(crate) standby: BTreeSet<u16>,
+    /// When the split that the user has read began, ms since 1970.
+    pub(crate) split_read: Option<u64>,
+    /// This device joins as another device of its user.
+    pub(crate) as_new_device: bool,
     /// `None` while it is being started.
     call: Option<Arc<Call>>,
     /// Stops the thread that keeps what the call brings.
@@ -46,6 +54,10 @@ impl Running {
             title,
             link,
             muted_here: BTreeSet::new(),
+            disowned: BTreeSet::new(),
+            standby: BTreeSet::new(),
+            split_read: None,
+            as_new_device: false,
             call: None,
             last: None,
             first_audio_ms: None,
@@ -77,6 +89,14 @@ impl Running {
             }
             Done::Kept
         });
+    }
+
+    /// The user has looked at a split: that one is read once it is over.
+    pub(crate) fn read_split(&mut self) {
+        let split = self.view().and_then(|view| view.meeting.split);
+        if let Some(split) = split.filter(|split| split.until_ms.is_some()) {
+            self.split_read = Some(split.from_ms);
+        }
     }
 
     pub(crate) fn call(&self) -> Option<&Call> {

@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 use standfast_client::call::Call;
 use standfast_client::clock::wall_ms;
 use standfast_client::entropy::OsEntropy;
-use standfast_client::profile::{Attendance, Profile};
+use standfast_client::profile::Profile;
 use standfast_client::transport::RelayAddr;
-use standfast_crypto::{Fingerprint, Link, LinkError};
+use standfast_crypto::{Fingerprint, Link};
 use standfast_ipc::{
-    AppView, Command, DeviceChoice, ErrorCode, Hint, JoinTarget, Levels, RelayView, Reply, Setting,
-    UiUpdate,
+    AppView, Command, DeviceChoice, ErrorCode, Hint, Levels, RelayView, Reply, Setting, UiUpdate,
 };
-use standfast_meeting::{Admission, Phase};
+use standfast_meeting::Phase;
 use standfast_vault::{JournalId, Vault};
 
 use crate::call::Running;
@@ -27,7 +26,7 @@ use crate::prefs::Prefs;
 use crate::prints::{Prints, parse_hex, parse_id};
 use crate::sound::{self, Sound};
 use crate::standups::{Book, journal};
-use crate::work::{Done, Worker, profile_error, start_error};
+use crate::work::{Done, Worker, profile_error};
 use crate::{DeskOptions, Request, Sink, levels};
 
 /// Levels and meters move this often.
@@ -42,18 +41,18 @@ const RELAY: &str = "relay";
 pub(crate) struct State {
     options: DeskOptions,
     vault: Vault,
-    worker: Worker,
+    pub(crate) worker: Worker,
     profile: Option<Arc<Profile>>,
     identity: Identity,
-    prefs: Prefs,
-    display_name: String,
+    pub(crate) prefs: Prefs,
+    pub(crate) display_name: String,
     relay: Option<String>,
-    opened_link: Option<Link>,
-    book: Book,
-    prints: Prints,
-    sound: Sound,
+    pub(crate) opened_link: Option<Link>,
+    pub(crate) book: Book,
+    pub(crate) prints: Prints,
+    pub(crate) sound: Sound,
     host: Host,
-    running: Option<Running>,
+    pub(crate) running: Option<Running>,
     sinks: Vec<Sink>,
     shown: Option<AppView>,
     revision: u64,
@@ -182,10 +181,11 @@ impl State {
             call_view.iter().flat_map(|v| v.meeting.members.iter().map(|m| m.fp)).collect();
         let hints = hints(call_view.as_ref(), now_levels.as_ref());
         let devices_view = self.sound.view(&self.prefs, devices.as_ref());
-        let meeting = match (&self.running, &call_view) {
-            (Some(running), Some(call)) => {
+        let meeting = match (&self.running, &call_view, me) {
+            (Some(running), Some(call), Some(me)) => {
                 let source = Source {
                     running,
+                    me,
                     call,
                     levels: now_levels,
                     devices,
@@ -247,7 +247,7 @@ impl State {
     }
 
     /// Reads anew what the vault holds, and tells a running call whom we know.
-    fn reread(&mut self) {
+    pub(crate) fn reread(&mut self) {
         let Some(profile) = &self.profile else { return };
         match Book::read(profile) {
             Ok(book) => self.book = book,
@@ -258,12 +258,27 @@ impl State {
         }
     }
 
-    fn profile(&self) -> Outcome<Arc<Profile>> {
+    pub(crate) fn profile(&self) -> Outcome<Arc<Profile>> {
         self.profile.clone().ok_or_else(|| ErrorCode::IdentityNotReady.into())
     }
 
     fn call(&self) -> Outcome<&Call> {
         self.running.as_ref().and_then(Running::call).ok_or_else(|| ErrorCode::NotInMeeting.into())
+    }
+
+    fn running_mut(&mut self) -> Outcome<&mut Running> {
+        self.running.as_mut().ok_or_else(|| ErrorCode::NotInMeeting.into())
+    }
+
+    /// "Not mine": a host keeps the bot out with that, anybody else is not asked again.
+    fn disown(&mut self, command: &Command) -> Outcome<()> {
+        let Command::DisownBot { request } = command else { return refuse(ErrorCode::BadRequest) };
+        let request = parse_hex(request).ok_or(ErrorCode::BadRequest)?;
+        if self.call()?.view().meeting.rights.host {
+            return intend(self.call()?, command);
+        }
+        self.running_mut()?.disowned.insert(request);
+        Ok(())
     }
 
     fn command(&mut self, command: Command) -> Outcome<Reply> {
@@ -292,7 +307,7 @@ impl State {
             }
             Command::ForgetStandup { id } => self.forget_standup(&id)?,
             Command::ForgetOpenedLink => self.opened_link = None,
-            Command::Join { target, muted } => self.join(target, muted)?,
+            Command::Join { target, muted, code } => self.join(target, muted, code.as_ref())?,
             Command::Verify { fingerprint } => self.verify(&fingerprint, true)?,
             Command::Withdraw { fingerprint } => self.verify(&fingerprint, false)?,
             Command::SetVolume { idx, percent } => self.set_volume(idx, percent)?,
@@ -302,7 +317,12 @@ impl State {
             Command::DismissMeeting => self.dismiss(),
             // The shell does these two before they come here.
             Command::CopyText { .. } | Command::Quit => {}
-            Command::SplitRead => {}
+            Command::SplitRead => self.running_mut()?.read_split(),
+            Command::DisownBot { .. } => self.disown(&command)?,
+            Command::LookAfterBot { idx } => {
+                intend(self.call()?, &command)?;
+                self.running_mut()?.standby.insert(idx);
+            }
             other => intend(self.call()?, &other)?,
         }
         Ok(Reply::Done)
@@ -389,67 +409,9 @@ impl State {
         Ok(())
     }
 
-    fn read_link(&mut self, text: &str) -> Outcome<Reply> {
-        let link = Link::parse(text).map_err(|err| link_error(text, err))?;
-        Ok(Reply::Link { preview: self.book.preview(&link, &mut self.prints) })
-    }
-
     fn read_journal(&self, id: &str) -> Outcome<Reply> {
         let id: i64 = id.parse().map_err(|_| ErrorCode::BadRequest)?;
         Ok(Reply::Journal { entries: journal(&*self.profile()?, JournalId(id)) })
-    }
-
-    /// Starts a call on a thread that may wait for the keychain.
-    fn join(&mut self, target: JoinTarget, muted: bool) -> Outcome<()> {
-        let profile = self.profile()?;
-        if self.running.as_ref().is_some_and(|r| r.call().is_some_and(|c| !c.over())) {
-            return refuse(ErrorCode::AlreadyInMeeting);
-        }
-        if self.display_name.is_empty() {
-            return refuse(ErrorCode::NameInvalid);
-        }
-        let link = self.target(&profile, target)?;
-        self.opened_link = None;
-        if link.relay_cert.is_some() && link.organizer == profile.identity.fingerprint() {
-            self.own_relay()?; // a standup that this computer hosts
-        }
-        self.sound.test(&self.prefs, false)?;
-        let title = self.book.title_of(&link.meeting_id);
-        self.running =
-            Some(Running::starting(link.meeting_id, link.organizer, title, link.to_text()));
-        let attendance = Attendance {
-            name: self.display_name.clone(),
-            muted,
-            voice: sound::voice(&self.prefs),
-            token: None,
-            admission: Admission::Lobby,
-        };
-        self.worker.run("join", move || {
-            let config = profile.call_config(&link, attendance).map_err(|err| profile_error(&err));
-            let started =
-                config.and_then(|config| Call::start(config).map_err(|err| start_error(&err)));
-            Done::Call(Box::new(started))
-        });
-        Ok(())
-    }
-
-    fn target(&mut self, profile: &Profile, target: JoinTarget) -> Outcome<Link> {
-        match target {
-            JoinTarget::Standup { id } => {
-                let id = parse_hex(&id).ok_or(ErrorCode::BadRequest)?;
-                profile
-                    .link(&id)
-                    .map_err(|err| profile_error(&err))?
-                    .ok_or_else(|| ErrorCode::Gone.into())
-            }
-            JoinTarget::Link { link: text } => {
-                let link = Link::parse(&text).map_err(|err| link_error(&text, err))?;
-                let title = self.book.name_of(link.organizer).unwrap_or_default();
-                profile.remember(&link, &title).map_err(|err| profile_error(&err))?;
-                self.reread();
-                Ok(link)
-            }
-        }
     }
 
     fn call_started(&mut self, started: crate::work::Started) {
@@ -505,7 +467,7 @@ impl State {
     }
 
     fn set_muted_here(&mut self, idx: u16, muted: bool) -> Outcome<()> {
-        let running = self.running.as_mut().ok_or(ErrorCode::NotInMeeting)?;
+        let running = self.running_mut()?;
         if muted {
             running.muted_here.insert(idx);
         } else {
@@ -526,7 +488,7 @@ impl State {
     }
 
     /// Address and certificate of the relay in this application, started if it is not running.
-    fn own_relay(&mut self) -> Outcome<(String, Option<[u8; 32]>)> {
+    pub(crate) fn own_relay(&mut self) -> Outcome<(String, Option<[u8; 32]>)> {
         if self.host.place().is_none() {
             self.host_here(true)?;
         }
@@ -554,16 +516,6 @@ fn hints(
     let muted = call.meeting.microphone == standfast_meeting::Microphone::Muted;
     let talking = call.meeting.phase == Phase::Live && muted && levels.input_speaking;
     if talking { vec![Hint::TalkingWhileMuted] } else { Vec::new() }
-}
-
-fn link_error(text: &str, err: LinkError) -> ErrorCode {
-    match err {
-        LinkError::Newer => ErrorCode::LinkNewer,
-        LinkError::Incomplete if text.trim().starts_with("standfast://") => {
-            ErrorCode::LinkIncomplete
-        }
-        LinkError::Incomplete => ErrorCode::LinkForeign,
-    }
 }
 
 /// A name or title as typed: without outer spaces, printable, at most [`NAME_MAX`] bytes.

@@ -15,7 +15,11 @@ use crate::prints::{parse_hex, parse_id};
 pub(crate) fn intend(call: &Call, command: &Command) -> Outcome<()> {
     let view = call.view();
     let intent = intent(&view.meeting, command)?;
-    if !allowed(&view.meeting.rights, &intent) {
+    let owns = |bot: &Fingerprint| {
+        let bot = view.meeting.members.iter().find(|m| m.fp == *bot);
+        bot.and_then(|m| m.bot.as_ref()).is_some_and(|owner| owner.me)
+    };
+    if !allowed(&view.meeting.rights, &intent, owns) {
         return refuse(ErrorCode::NotAllowed);
     }
     call.command(intent);
@@ -30,6 +34,15 @@ fn intent(s: &Snapshot, command: &Command) -> Outcome<Intent> {
         Command::Remove { idx } => Intent::Remove(key_of(s, *idx)?),
         Command::Readmit { fingerprint } => Intent::Readmit(removed(s, fingerprint)?),
         Command::SetLocked { locked } => Intent::SetLocked(*locked),
+        Command::OwnBot { request: id } => Intent::Own(request(id)?),
+        // Only a host can send it away; anybody else's "no" stays on this device.
+        Command::DisownBot { request: id } => Intent::KeepOut(request(id)?),
+        Command::LookAfterBot { idx } => Intent::TakeOverBot(key_of(s, *idx)?),
+        Command::SetOnRecord { idx, on: true } => Intent::OnRecord(key_of(s, *idx)?),
+        Command::SetOnRecord { idx, on: false } => Intent::OffRecord(key_of(s, *idx)?),
+        Command::OfferDevice => Intent::OfferDevice,
+        Command::WithdrawDevice => Intent::WithdrawDevice,
+        Command::Vouch { request: id } => Intent::Vouch(request(id)?),
         Command::SetMuted { muted } => Intent::SetMuted(*muted),
         Command::RotateNow => Intent::RotateNow,
         Command::Leave => Intent::Leave,
@@ -38,13 +51,15 @@ fn intent(s: &Snapshot, command: &Command) -> Outcome<Intent> {
     })
 }
 
-fn allowed(rights: &Rights, intent: &Intent) -> bool {
+fn allowed(rights: &Rights, intent: &Intent, owns: impl Fn(&Fingerprint) -> bool) -> bool {
     match intent {
         Intent::Admit(_)
         | Intent::KeepOut(_)
         | Intent::Remove(_)
         | Intent::SetLocked(_)
+        | Intent::OnRecord(_)
         | Intent::RotateNow => rights.host,
+        Intent::OffRecord(bot) => rights.host || owns(bot),
         Intent::Readmit(_) => rights.organizer,
         Intent::End => rights.end,
         _ => true,
@@ -66,25 +81,37 @@ fn removed(s: &Snapshot, id: &str) -> Result<Fingerprint, UiError> {
 mod tests {
     use super::*;
 
+    const FP: Fingerprint = Fingerprint([1; 32]);
+    const NONE: Rights = Rights { host: false, organizer: false, end: false };
+    const HOST: Rights = Rights { host: true, organizer: false, end: false };
+
     #[test]
     fn what_needs_a_host_or_the_organizer_is_refused_to_others() {
-        let fp = Fingerprint([1; 32]);
         let hosts = [
             Intent::Admit([0; 32]),
             Intent::KeepOut([0; 32]),
-            Intent::Remove(fp),
+            Intent::Remove(FP),
             Intent::SetLocked(true),
+            Intent::OnRecord(FP),
             Intent::RotateNow,
         ];
-        let (none, host) = (Rights::default(), Rights { host: true, ..Rights::default() });
         for intent in &hosts {
-            assert!(!allowed(&none, intent) && allowed(&host, intent), "{intent:?}");
+            assert!(!allowed(&NONE, intent, |_| true), "{intent:?}");
+            assert!(allowed(&HOST, intent, |_| false), "{intent:?}");
         }
-        for intent in [Intent::Readmit(fp), Intent::End] {
-            assert!(!allowed(&host, &intent), "{intent:?}");
+        for intent in [Intent::Readmit(FP), Intent::End] {
+            assert!(!allowed(&HOST, &intent, |_| true), "{intent:?}");
         }
-        for intent in [Intent::SetMuted(true), Intent::Leave] {
-            assert!(allowed(&none, &intent), "{intent:?}");
+        for intent in [Intent::SetMuted(true), Intent::Leave, Intent::Own([0; 32])] {
+            assert!(allowed(&NONE, &intent, |_| false), "{intent:?}");
         }
+    }
+
+    #[test]
+    fn an_owner_takes_the_own_bot_off_the_record_and_no_other() {
+        let off = Intent::OffRecord(FP);
+        assert!(allowed(&NONE, &off, |bot| *bot == FP));
+        assert!(!allowed(&NONE, &off, |_| false));
+        assert!(allowed(&HOST, &off, |_| false));
     }
 }

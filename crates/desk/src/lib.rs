@@ -13,12 +13,15 @@ mod errors;
 mod host;
 mod identity;
 mod intents;
+mod joining;
 mod levels;
 mod meeting_view;
+mod people_view;
 mod prefs;
 mod prints;
 mod sound;
 mod standups;
+mod timeline;
 mod work;
 
 use std::path::PathBuf;

@@ -3,27 +3,26 @@
 use standfast_client::call::{CallView, LineState};
 use standfast_client::profile::hex;
 use standfast_client::voice::{AudioError, DeviceState, Devices, Levels};
+use standfast_crypto::Fingerprint;
 use standfast_ipc::{
-    Arrival, Connection, EpochView, Heartbeat, KeyPhase, KeyReason, LobbyEntry, MeetingPhase,
-    MeetingView, MemberView, Microphone, PendingEpoch, Presence, Quality, RemovedView, Rights,
-    Role, TimelineEntry,
+    Connection, EpochView, Heartbeat, KeyReason, MeetingPhase, MeetingView, Microphone,
+    PendingEpoch, Quality, Rights, Split, Takeover,
 };
-use standfast_meeting::limits::RETIRE_MS;
 use standfast_meeting::{
-    EpochNow, EpochRecord, Knock, LeftWhy, Member, Microphone as Mic, Phase, Presence as Place,
-    Pulse, Reason, Removed, Snapshot,
+    EpochNow, LeftWhy, Member, Microphone as Mic, Phase, Presence as Place, Pulse, Reason, Snapshot,
 };
 
 use crate::call::Running;
+use crate::people_view::{device, knock, member, removed};
 use crate::prints::Prints;
-use crate::standups::{Book, view_trust};
-
-/// Minutes between keys, as the policy of this version says.
-const ROTATE_MINUTES: u32 = standfast_client::profile::ROTATE_MS / 60_000;
+use crate::standups::Book;
+use crate::timeline::{reason, timeline};
 
 /// Everything that a view is made from.
 pub(crate) struct Source<'a> {
     pub(crate) running: &'a Running,
+    /// This device.
+    pub(crate) me: Fingerprint,
     pub(crate) call: &'a CallView,
     pub(crate) levels: Option<Levels>,
     pub(crate) devices: Option<Devices>,
@@ -47,11 +46,13 @@ pub(crate) fn view(source: &Source<'_>, prints: &mut Prints) -> MeetingView {
         epoch: s.active.as_ref().map(|e| epoch(s, e)),
         pending: s.coming.as_ref().map(|e| pending(s, e)),
         heartbeat: heartbeat(source, s),
-        takeover: None,
-        split: None,
+        takeover: takeover(s),
+        split: split(source, s),
         members: s.members.iter().map(|m| member(source, m, prints)).collect(),
         awaited: awaited(source, s),
         lobby: s.lobby.iter().map(|k| knock(source, k, prints)).collect(),
+        device: s.device.as_ref().map(|d| device(source, d, prints)),
+        as_new_device: source.running.as_new_device,
         removed: s.removed.iter().map(|r| removed(r, prints)).collect(),
         code: s.code.clone(),
         timeline: timeline(s, source.now_ms),
@@ -62,10 +63,6 @@ pub(crate) fn view(source: &Source<'_>, prints: &mut Prints) -> MeetingView {
 
 fn rights(s: &Snapshot) -> Rights {
     Rights { host: s.rights.host, organizer: s.rights.organizer, end: s.rights.end }
-}
-
-fn removed(r: &Removed, prints: &mut Prints) -> RemovedView {
-    RemovedView { name: r.name.clone(), fingerprint: prints.view(r.fp) }
 }
 
 fn phase(source: &Source<'_>, s: &Snapshot) -> MeetingPhase {
@@ -94,7 +91,7 @@ fn down_since(source: &Source<'_>) -> u64 {
     }
 }
 
-fn count(n: usize) -> u32 {
+pub(crate) fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
@@ -132,44 +129,6 @@ fn heartbeat(source: &Source<'_>, s: &Snapshot) -> Option<Heartbeat> {
     })
 }
 
-fn member(source: &Source<'_>, m: &Member, prints: &mut Prints) -> MemberView {
-    let speaking = source.levels.as_ref().is_some_and(|levels| speaking(levels, m));
-    MemberView {
-        idx: m.idx,
-        name: m.name.clone(),
-        me: m.me,
-        organizer: m.organizer,
-        host: m.host,
-        generator: m.generator,
-        role: Role::Person,
-        owner: None,
-        trust: view_trust(m.trust),
-        presence: match m.presence {
-            Place::In => Presence::In,
-            Place::Joining => Presence::Joining,
-            Place::Leaving => Presence::Leaving,
-            Place::Invited => Presence::Invited,
-            Place::Off => Presence::Off,
-        },
-        confirmed: m.confirmed,
-        muted: m.muted,
-        speaking: speaking && !m.muted,
-        volume: source.book.volume(m.fp),
-        muted_here: source.running.muted_here.contains(&m.idx),
-        fingerprint: prints.view(m.fp),
-        pinned: m.pinned.map(|fp| prints.view(fp)),
-        first_met_ms: source.book.first_met(m.fp),
-        connection: None,
-    }
-}
-
-fn speaking(levels: &Levels, m: &Member) -> bool {
-    if m.me {
-        return levels.input_speaking;
-    }
-    levels.speakers.iter().any(|s| s.speaker == u64::from(m.idx) && s.speaking)
-}
-
 /// Scheduled members who are not on the roster.
 fn awaited(source: &Source<'_>, s: &Snapshot) -> Vec<String> {
     let missing = source
@@ -180,72 +139,30 @@ fn awaited(source: &Source<'_>, s: &Snapshot) -> Vec<String> {
     missing.filter_map(|fp| source.book.name_of(fp)).collect()
 }
 
-fn knock(source: &Source<'_>, k: &Knock, prints: &mut Prints) -> LobbyEntry {
-    let known = source.book.name_of(k.fp).is_some();
-    LobbyEntry {
-        id: hex(&k.request),
-        name: k.name.clone(),
-        role: Role::Person,
-        owner: None,
-        trust: view_trust(k.trust),
-        fingerprint: prints.view(k.fp),
-        pinned: k.pinned.map(|fp| prints.view(fp)),
-        verified_at_ms: k.pinned.and_then(|fp| source.book.verified_at(fp)),
-        arrival: if known { Arrival::KnownContact } else { Arrival::FirstTime },
-        since_ms: k.since_ms,
-    }
+/// The newest term that began by taking over.
+fn takeover(s: &Snapshot) -> Option<Takeover> {
+    let before = s.taken_over_from.clone()?;
+    let first = s.journal.iter().rev().find(|r| r.reason == Reason::Takeover)?;
+    let active = s.active.as_ref()?;
+    let here = |m: &&Member| m.name == before && m.presence == Place::In && !m.generator;
+    Some(Takeover {
+        name: s.generator_name.clone().unwrap_or_default(),
+        gone: !s.members.iter().any(|m| here(&m)),
+        before,
+        epoch: first.epoch,
+        at_ms: first.made_ms,
+        settled: active.number >= first.epoch && active.confirmed == active.members,
+    })
 }
 
-/// The key timeline, newest first.
-pub(crate) fn timeline(s: &Snapshot, now_ms: u64) -> Vec<TimelineEntry> {
-    let active = s.active.as_ref().map(|e| e.number);
-    s.journal.iter().rev().map(|r| entry(r, s, active, now_ms)).collect()
-}
-
-fn entry(r: &EpochRecord, s: &Snapshot, active: Option<u32>, now_ms: u64) -> TimelineEntry {
-    let phase = match (r.erased_ms, r.in_use_ms) {
-        (Some(_), _) => KeyPhase::Erased,
-        (None, Some(_)) if active == Some(r.epoch) => KeyPhase::InUse,
-        (None, Some(_)) => KeyPhase::Retiring,
-        (None, None) => KeyPhase::Shared,
-    };
-    let next_in_use = s.journal.iter().filter(|n| n.epoch > r.epoch).find_map(|n| n.in_use_ms);
-    let erased_at_ms = match phase {
-        KeyPhase::Retiring => Some(next_in_use.unwrap_or(now_ms) + RETIRE_MS),
-        _ => r.erased_ms,
-    };
-    TimelineEntry {
-        epoch: r.epoch,
-        reason: reason(r, s),
-        made_by: s.generator_name.clone().unwrap_or_default(),
-        made_here: r.made_here,
-        confirmed: count(r.confirmed),
-        members: count(r.members),
-        phase,
-        made_at_ms: r.made_ms,
-        in_use_at_ms: r.in_use_ms,
-        erased_at_ms,
-    }
-}
-
-fn reason(r: &EpochRecord, s: &Snapshot) -> KeyReason {
-    let names = r.who.clone();
-    let one = || r.who.first().cloned().unwrap_or_default();
-    let by = || s.generator_name.clone().unwrap_or_default();
-    match r.reason {
-        Reason::Open => KeyReason::Started,
-        Reason::Join => KeyReason::Joined { names },
-        Reason::Leave => KeyReason::Left { names },
-        Reason::Drop => KeyReason::Dropped { names },
-        Reason::Removal => KeyReason::Removed { name: one(), by: by() },
-        Reason::Timer => KeyReason::Timer { minutes: ROTATE_MINUTES },
-        Reason::Manual => KeyReason::Requested { by: by() },
-        Reason::OffRecord => KeyReason::OffRecord { name: one() },
-        Reason::OnRecord => KeyReason::OnRecord { name: one() },
-        Reason::Takeover => KeyReason::Takeover { name: by() },
-        Reason::Device => KeyReason::DeviceChanged { name: one() },
-        Reason::Merge => KeyReason::SplitHealed,
-    }
+fn split(source: &Source<'_>, s: &Snapshot) -> Option<Split> {
+    let split = s.split?;
+    Some(Split {
+        from_ms: split.from_ms,
+        to_ms: split.until_ms,
+        epoch: split.epoch,
+        read: source.running.split_read == Some(split.from_ms),
+    })
 }
 
 fn microphone(source: &Source<'_>, s: &Snapshot) -> Microphone {

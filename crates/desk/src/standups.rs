@@ -161,6 +161,7 @@ impl Book {
             organizer_name: self.name_of(link.organizer),
             organizer_trust: self.trust(link.organizer, ""),
             standup: standup.map(|k| hex(&k.meeting.meeting_id)),
+            device: None,
         }
     }
 }

@@ -107,9 +107,13 @@ fn a_standup_from_first_run_to_the_next_day() {
     let link = ines.see().standups[0].link.clone();
 
     // Mina is unknown: she waits in the lobby, her fingerprint shown, until Ines lets her in.
-    ines.ask(Command::Join { target: JoinTarget::Standup { id: id.clone() }, muted: true });
+    ines.ask(Command::Join {
+        target: JoinTarget::Standup { id: id.clone() },
+        muted: true,
+        code: None,
+    });
     ines.meeting("an open meeting", confirmed(1));
-    mina.ask(Command::Join { target: JoinTarget::Link { link }, muted: true });
+    mina.ask(Command::Join { target: JoinTarget::Link { link }, muted: true, code: None });
     mina.meeting("the lobby", |m| matches!(m.phase, MeetingPhase::Lobby { .. }));
     let entry = ines
         .meeting("a knock", |m| m.lobby.first().is_some_and(|e| !e.fingerprint.words.is_empty()))
@@ -156,9 +160,13 @@ fn a_standup_from_first_run_to_the_next_day() {
         |v: &AppView| v.contacts.iter().any(|c| c.name == "Mina" && c.trust == Trust::Verified);
     ines.until("Mina among the contacts, verified", known);
     mina.until("the standup", |v| !v.standups.is_empty());
-    ines.ask(Command::Join { target: JoinTarget::Standup { id: id.clone() }, muted: true });
+    ines.ask(Command::Join {
+        target: JoinTarget::Standup { id: id.clone() },
+        muted: true,
+        code: None,
+    });
     ines.meeting("the invited", |m| m.members.len() == 2);
-    mina.ask(Command::Join { target: JoinTarget::Standup { id }, muted: true });
+    mina.ask(Command::Join { target: JoinTarget::Standup { id }, muted: true, code: None });
     let (a, b) = (ines.meeting("two", confirmed(2)), mina.meeting("two", confirmed(2)));
     assert_eq!(
         (a.epoch.unwrap().number, b.epoch.unwrap().number),
@@ -185,9 +193,9 @@ fn a_standup_hosted_here_needs_no_other_relay() {
         panic!("no standup")
     };
     let link = ines.see().standups[0].link.clone();
-    ines.ask(Command::Join { target: JoinTarget::Standup { id }, muted: true });
+    ines.ask(Command::Join { target: JoinTarget::Standup { id }, muted: true, code: None });
     ines.meeting("an open meeting", confirmed(1));
-    mina.ask(Command::Join { target: JoinTarget::Link { link }, muted: true });
+    mina.ask(Command::Join { target: JoinTarget::Link { link }, muted: true, code: None });
     let request = ines.meeting("a knock", |m| !m.lobby.is_empty()).lobby[0].id.clone();
     ines.ask(Command::Admit { request });
     assert_eq!(ines.meeting("two", confirmed(2)).code, mina.meeting("two", confirmed(2)).code);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DeviceChoice, LinkPreview, Passphrase, Setting, TimelineEntry};
+use crate::{DeviceChoice, LinkPreview, Passphrase, Setting, TimelineEntry, TypedCode};
 
 /// What to join.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub enum JoinTarget {
     },
     /// A link, which becomes a standup of this profile.
     Link {
-        /// The whole link.
+        /// The whole link, or the text that another device of this user shows.
         link: String,
     },
 }
@@ -92,6 +92,9 @@ pub enum Command {
         target: JoinTarget,
         /// With the microphone muted.
         muted: bool,
+        /// The pairing code that another device of this user shows, unless the link holds it.
+        #[cfg_attr(test, ts(optional))]
+        code: Option<TypedCode>,
     },
     /// Lets somebody in. A host's.
     Admit {
@@ -117,6 +120,37 @@ pub enum Command {
     SetLocked {
         /// Locked.
         locked: bool,
+    },
+    /// "I bring this bot": of a bot in the lobby that names this user.
+    OwnBot {
+        /// [`crate::LobbyEntry::id`].
+        request: String,
+    },
+    /// "Not mine": of a bot in the lobby that names this user. A host keeps it out with that.
+    DisownBot {
+        /// [`crate::LobbyEntry::id`].
+        request: String,
+    },
+    /// Looks after a bot when its owner leaves.
+    LookAfterBot {
+        /// [`crate::MemberView::idx`].
+        idx: u16,
+    },
+    /// Gives a bot the key, or takes it. Giving is a host's, taking its owner's too.
+    SetOnRecord {
+        /// [`crate::MemberView::idx`].
+        idx: u16,
+        /// It holds the key.
+        on: bool,
+    },
+    /// Shows a pairing code for another device of this user.
+    OfferDevice,
+    /// Takes the pairing code back. Also the answer "not mine" to a device that showed it.
+    WithdrawDevice,
+    /// "Yes, this is mine": vouches for the device that showed the code. It replaces this one.
+    Vouch {
+        /// [`crate::DeviceRequest::id`].
+        request: String,
     },
     /// Mutes or unmutes this microphone.
     SetMuted {
@@ -155,7 +189,7 @@ pub enum Command {
         /// Muted.
         muted: bool,
     },
-    /// The healed split was read.
+    /// The split was read.
     SplitRead,
     /// Writes text to the clipboard. There is no command that reads it.
     CopyText {
@@ -196,7 +230,7 @@ pub enum Reply {
     /// What a link says.
     Link {
         /// Its content.
-        preview: LinkPreview,
+        preview: Box<LinkPreview>,
     },
     /// What happened to the keys of a meeting, newest first.
     Journal {
@@ -215,7 +249,10 @@ mod tests {
             r#"{"kind":"join","target":{"kind":"link","link":"standfast://x"},"muted":true}"#,
         )
         .unwrap();
-        assert!(matches!(join, Command::Join { target: JoinTarget::Link { .. }, muted: true }));
+        assert!(matches!(
+            join,
+            Command::Join { target: JoinTarget::Link { .. }, muted: true, code: None }
+        ));
     }
 
     #[test]

@@ -15,6 +15,12 @@ pub enum ErrorCode {
     LinkIncomplete,
     /// A link of a newer version.
     LinkNewer,
+    /// Not a pairing code.
+    PairingCodeWrong,
+    /// A pairing code is needed.
+    PairingCodeMissing,
+    /// The link that other devices of the same user show is needed for a pairing code.
+    PairingLinkNeeded,
     /// A name that is empty, too long or unprintable.
     NameInvalid,
     /// A title that is empty, too long or unprintable.

@@ -5,7 +5,8 @@
 //! ([`UiError`]: a code, because the words live in the UI's language files).
 //!
 //! It deliberately holds no key, no audio and no logic. Fingerprints, words and digits are public.
-//! The only secret that ever crosses is a [`Passphrase`] that the user just typed.
+//! The only secrets that ever cross are what the user just typed, a [`Passphrase`] or a
+//! [`TypedCode`], and what the user is to show: an invite link, a pairing code that lives two minutes.
 //!
 //! The shell carries it with two functions: `dispatch(command: Command) -> Result<Reply, UiError>`
 //! and `subscribe(updates: Channel<UiUpdate>)`, which sends a whole snapshot at once and after every
@@ -22,13 +23,14 @@
 //!
 //! ```
 //! use standfast_ipc::{Command, JoinTarget};
-//! let join = Command::Join { target: JoinTarget::Standup { id: "s1".into() }, muted: true };
+//! let join = Command::Join { target: JoinTarget::Standup { id: "s1".into() }, muted: true, code: None };
 //! assert!(format!("{join:?}").contains("s1"));
 //! ```
 
 mod app;
 mod command;
 mod connection;
+mod device;
 mod error;
 mod identity;
 mod meeting;
@@ -44,6 +46,7 @@ mod bindings;
 pub use app::{AppView, HostHere, RelayView};
 pub use command::{Command, JoinTarget, Reply};
 pub use connection::{Connection, Quality};
+pub use device::{DeviceLink, DeviceOffer, DeviceRequest, TypedCode};
 pub use error::{ErrorCode, UiError};
 pub use identity::{
     Asking, Fingerprint, IdentityView, KeyPlace, KeychainCause, KeychainTrouble, Passphrase, Trust,
@@ -52,7 +55,7 @@ pub use meeting::{
     EpochView, Heartbeat, MeetingPhase, MeetingView, Microphone, PendingEpoch, Rights, Split,
     Takeover,
 };
-pub use people::{LobbyEntry, MemberView, Presence, RemovedView, Role};
+pub use people::{LobbyEntry, MemberView, OwnerView, Presence, RemovedView, Role};
 pub use settings::{
     AudioDevice, DeviceChoice, Devices, Hint, MicrophoneTest, Setting, Settings, Theme,
 };

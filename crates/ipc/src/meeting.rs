@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Connection, KeyReason, LobbyEntry, MemberView, RemovedView, TimelineEntry};
+use crate::{
+    Connection, DeviceOffer, KeyReason, LobbyEntry, MemberView, RemovedView, TimelineEntry,
+};
 
 /// Where this device stands with the meeting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +95,7 @@ pub struct Heartbeat {
     pub stale: bool,
 }
 
-/// Somebody else looks after the key since a moment ago. Present until the epoch is confirmed.
+/// Somebody else looks after the key than when the meeting began.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
@@ -101,9 +103,15 @@ pub struct Takeover {
     /// Who does now.
     pub name: String,
     /// Who did before.
-    pub gone: String,
-    /// The epoch made by it.
+    pub before: String,
+    /// That one is not in the meeting any more.
+    pub gone: bool,
+    /// The first epoch of it.
     pub epoch: u32,
+    /// When that epoch was made or first seen.
+    pub at_ms: u64,
+    /// Everyone has confirmed that epoch or a later one.
+    pub settled: bool,
 }
 
 /// The meeting was in two parts.
@@ -113,10 +121,12 @@ pub struct Takeover {
 pub struct Split {
     /// From when.
     pub from_ms: u64,
-    /// Until when.
-    pub to_ms: u64,
+    /// Until when; `None` while it lasts.
+    pub to_ms: Option<u64>,
     /// The epoch in which it is one again.
-    pub epoch: u32,
+    pub epoch: Option<u32>,
+    /// The user has opened it since it ended.
+    pub read: bool,
 }
 
 /// This device's microphone, as far as the meeting is concerned.
@@ -180,9 +190,9 @@ pub struct MeetingView {
     pub pending: Option<PendingEpoch>,
     /// The generator's sign of life.
     pub heartbeat: Option<Heartbeat>,
-    /// A fresh takeover.
+    /// The newest takeover of this meeting.
     pub takeover: Option<Takeover>,
-    /// A healed split that has not been read.
+    /// The newest split of this meeting.
     pub split: Option<Split>,
     /// The roster.
     pub members: Vec<MemberView>,
@@ -190,6 +200,10 @@ pub struct MeetingView {
     pub awaited: Vec<String>,
     /// Who asks to come in.
     pub lobby: Vec<LobbyEntry>,
+    /// Another device of this user that is being brought in.
+    pub device: Option<DeviceOffer>,
+    /// This device joins as another device of its user, and the one before has to say so.
+    pub as_new_device: bool,
     /// Who was removed, and stays out until the organizer lets them ask again.
     pub removed: Vec<RemovedView>,
     /// The meeting code of the epoch in use: thirty digits without spaces.

@@ -15,6 +15,17 @@ pub enum Role {
     Bot,
 }
 
+/// Who brings a bot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct OwnerView {
+    /// Display name.
+    pub name: String,
+    /// This user.
+    pub me: bool,
+}
+
 /// How somebody on the roster is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -53,8 +64,12 @@ pub struct MemberView {
     pub generator: bool,
     /// Person or bot.
     pub role: Role,
-    /// A bot's owner.
-    pub owner: Option<String>,
+    /// A bot's owner, by the owner's own signature.
+    pub owner: Option<OwnerView>,
+    /// This device looks after the bot when its owner leaves.
+    pub standby: bool,
+    /// The name of the device that this one replaces, which vouched for it.
+    pub replaces: Option<String>,
     /// What is known about the key.
     pub trust: Trust,
     /// How they are there.
@@ -90,8 +105,12 @@ pub struct LobbyEntry {
     pub name: String,
     /// Person or bot.
     pub role: Role,
-    /// A bot's owner.
-    pub owner: Option<String>,
+    /// Whom a bot names as its owner.
+    pub owner: Option<OwnerView>,
+    /// The owner has said that the bot is theirs; without, nobody can let it in.
+    pub owned: bool,
+    /// This user is named as the owner and has not said yes or no.
+    pub asks_me: bool,
     /// What is known about the key.
     pub trust: Trust,
     /// The key at the door.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Fingerprint, Trust};
+use crate::{DeviceLink, Fingerprint, Trust};
 
 /// A member of a standup, as remembered on this computer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +112,8 @@ pub struct LinkPreview {
     pub organizer_trust: Trust,
     /// The standup with this link, if there is one already.
     pub standup: Option<String>,
+    /// Another device of the same user showed it.
+    pub device: Option<DeviceLink>,
 }
 
 /// How somebody in the lobby came.

@@ -2,7 +2,7 @@
     `?fake=meeting&theme=dark&names=joined`; the scenarios are in `samples.ts`. */
 import type { AppView, Command, ErrorCode, MeetingView, Reply, Setting, UiUpdate } from "$lib/ipc/bindings";
 import { type Backend, Refusal } from "./backend";
-import { fingerprint, LINK, scenario, stretched } from "./samples";
+import { DEVICE_LINK, fingerprint, LINK, scenario, stretched } from "./samples";
 
 const refuse = (code: ErrorCode): never => {
   throw new Refusal({ code, detail: "sample" });
@@ -70,13 +70,15 @@ export function fakeBackend(query: URLSearchParams): Backend {
       case "finish_first_run":
         change({ firstRunDone: true });
         break;
-      case "read_link":
-        if (!command.link.startsWith("standfast://")) refuse("link_foreign");
+      case "read_link": {
+        const device = command.link.startsWith("standfast-device:") ? { from: fingerprint("ines"), withCode: !command.link.includes("..") } : null;
+        if (!device && !command.link.startsWith("standfast://")) refuse("link_foreign");
         if (command.link.length < 40) refuse("link_incomplete");
         return {
           kind: "link",
-          preview: { link: command.link, relay: "relay.example", organizer: fingerprint("leo"), organizerName: stretched("Leo", query.get("names")), organizerTrust: "not_verified", standup: null },
+          preview: { link: command.link, relay: "relay.example", organizer: fingerprint("leo"), organizerName: stretched("Leo", query.get("names")), organizerTrust: "not_verified", standup: null, device },
         };
+      }
       case "create_standup": {
         const id = `s${view.standups.length + 1}`;
         const standup = { id, title: command.title, link: LINK, organizer: true, organizerName: view.displayName, relay: command.relay ?? "192.0.2.7:7440", relayReach: "reachable" as const, nextAtMs: null, lastMetMs: null, members: [] };
@@ -87,6 +89,7 @@ export function fakeBackend(query: URLSearchParams): Backend {
         change({ standups: view.standups.filter((s) => s.id !== command.id) });
         break;
       case "join":
+        if (command.code !== undefined && command.code.replace(/[\s-]/g, "").length !== 16) refuse("pairing_code_wrong");
         change({ meeting: sample(view.meeting ? "meeting" : "alone").meeting });
         break;
       case "leave":
@@ -127,6 +130,28 @@ export function fakeBackend(query: URLSearchParams): Backend {
         break;
       case "set_locked":
         meeting({ locked: command.locked });
+        break;
+      case "own_bot":
+      case "disown_bot":
+        meeting({ lobby: view.meeting?.lobby.map((e) => (e.id === command.request ? { ...e, owned: command.kind === "own_bot", asksMe: false } : e)) ?? [] });
+        break;
+      case "look_after_bot":
+        meeting({ members: view.meeting?.members.map((m) => (m.idx === command.idx ? { ...m, standby: true } : m)) ?? [] });
+        break;
+      case "set_on_record":
+        meeting({ members: view.meeting?.members.map((m) => (m.idx === command.idx ? { ...m, presence: command.on ? "in" : "off", confirmed: command.on } : m)) ?? [] });
+        break;
+      case "offer_device":
+        meeting({ device: view.meeting?.device ?? { code: "7K3M-Q4WZ-9F2T-B6XR", qr: DEVICE_LINK.replace("..", ".7K3M-Q4WZ-9F2T-B6XR."), link: DEVICE_LINK, untilMs: Date.now() + 114_000, request: null } });
+        break;
+      case "withdraw_device":
+        meeting({ device: null });
+        break;
+      case "vouch":
+        meeting({ device: null });
+        break;
+      case "split_read":
+        if (view.meeting?.split) meeting({ split: { ...view.meeting.split, read: true } });
         break;
       case "set_volume":
         meeting({ members: view.meeting?.members.map((m) => (m.idx === command.idx ? { ...m, volume: command.percent } : m)) ?? [] });

@@ -1,9 +1,11 @@
 /** Sample states of the whole app, one per screen and mood. Names are those of the mock-ups. */
 import type {
-  AppView, Contact, Fingerprint, KeychainCause, KeyReason, LobbyEntry, MeetingView, MemberView, TimelineEntry,
+  AppView, Contact, DeviceOffer, Fingerprint, KeychainCause, KeyReason, LobbyEntry, MeetingView, MemberView, TimelineEntry,
 } from "$lib/ipc/bindings";
 
 export const LINK = "standfast://relay.example/4f1d9c02ab7e43d8#1.1.8qv3m0v2mJtq0mC3v1Jr0nq5c2l8y6s4w2b0d1f3h5k.pl0s9d8f7g6h5j4k3l2q1w";
+/** What another device of the same user shows, without its code. */
+export const DEVICE_LINK = `standfast-device:1.mJtq0mC3v1Jr0nq5c2l8y6s4w2b0d1f3h5kpl0s9d8f7..${LINK}`;
 
 const WORDS: Record<string, string> = {
   ines: "wink sketch curve rug require version area correct sick project design tattoo",
@@ -28,7 +30,7 @@ const ago = (s: number) => now - s * 1000;
 
 function member(idx: number, name: string, part: Partial<MemberView> = {}): MemberView {
   return {
-    idx, name, me: false, organizer: false, host: false, generator: false, role: "person", owner: null, trust: "verified", presence: "in", confirmed: true, muted: true,
+    idx, name, me: false, organizer: false, host: false, generator: false, role: "person", owner: null, standby: false, replaces: null, trust: "verified", presence: "in", confirmed: true, muted: true,
     speaking: false, volume: 100, mutedHere: false, fingerprint: fingerprint(name.toLowerCase()), pinned: null, firstMetMs: ago(5e6), connection: null, ...part,
   };
 }
@@ -40,6 +42,7 @@ function entry(epoch: number, reason: KeyReason, s: number, k: number, n: number
 }
 
 const ME = member(0, "Ines", { me: true, organizer: true, host: true, generator: true });
+const JONAS = { name: "Jonas", me: false };
 const NO_RIGHTS = { host: false, organizer: false, end: false };
 const MEMBERS = [
   member(1, "Sana"),
@@ -47,7 +50,7 @@ const MEMBERS = [
   member(3, "Jonas", { muted: false }),
   ME,
   member(4, "Leo", { trust: "not_verified", presence: "joining", confirmed: false }),
-  member(5, "Minutes", { role: "bot", owner: "Jonas" }),
+  member(5, "Minutes", { role: "bot", owner: JONAS }),
 ];
 const TIMELINE = [
   entry(7, { kind: "joined", names: ["Leo"] }, 4, 5, 6, { phase: "in_use", erasedAtMs: null }),
@@ -62,7 +65,7 @@ const TIMELINE = [
 const MEETING: MeetingView = {
   standup: "s1", title: "Harbour team", link: LINK, phase: { kind: "live" }, startedAtMs: ago(256), me: 0, rights: { host: true, organizer: true, end: true }, locked: false,
   successor: null, epoch: { number: 7, madeAtMs: ago(4), confirmed: 5, members: 6 }, pending: null,
-  heartbeat: { generator: "Ines", here: true, lastAtMs: ago(1), stale: false }, takeover: null, split: null, members: MEMBERS, awaited: ["Noor"], lobby: [], removed: [],
+  heartbeat: { generator: "Ines", here: true, lastAtMs: ago(1), stale: false }, takeover: null, split: null, members: MEMBERS, awaited: ["Noor"], lobby: [], removed: [], device: null, asNewDevice: false,
   code: "830062567272157473261526356699", timeline: TIMELINE, microphone: { kind: "muted" }, connection: { quality: "good", rttMs: 24 },
 };
 const SETTLED = {
@@ -74,11 +77,15 @@ const SETTLED = {
 };
 
 const NOOR: LobbyEntry = {
-  id: "r2", name: "Noor", role: "person", owner: null, trust: "not_verified", fingerprint: fingerprint("noor"), pinned: null, verifiedAtMs: null, arrival: "first_time", sinceMs: ago(11),
+  id: "r2", name: "Noor", role: "person", owner: null, owned: false, asksMe: false, trust: "not_verified", fingerprint: fingerprint("noor"), pinned: null, verifiedAtMs: null, arrival: "first_time", sinceMs: ago(11),
 };
 const TOMAS: LobbyEntry = {
   ...NOOR, id: "r1", name: "Tomas", trust: "key_changed", fingerprint: fingerprint("tomasNow"), pinned: fingerprint("tomas"), verifiedAtMs: Date.UTC(2026, 2, 3), arrival: "known_contact", sinceMs: ago(24),
 };
+
+const MINUTES: LobbyEntry = { ...NOOR, id: "b1", name: "Minutes", role: "bot", owner: JONAS, fingerprint: fingerprint("minutes"), sinceMs: ago(8) };
+const PEOPLE = SETTLED.members.filter((m) => m.role === "person");
+const OFFER: DeviceOffer = { code: "7K3M-Q4WZ-9F2T-B6XR", qr: DEVICE_LINK.replace("..", ".7K3M-Q4WZ-9F2T-B6XR."), link: DEVICE_LINK, untilMs: now + 114_000, request: null };
 
 const contact = (name: string, trust: Contact["trust"]): Contact => ({
   name, trust, fingerprint: fingerprint(name.toLowerCase()), firstMetMs: Date.UTC(2026, 2, 12), verifiedAtMs: trust === "verified" ? Date.UTC(2026, 2, 14) : null,
@@ -154,7 +161,34 @@ const SCENARIOS: Record<string, Partial<AppView>> = {
   stale: inMeeting({ heartbeat: { generator: "Jonas", here: false, lastAtMs: ago(7), stale: true } }),
   closed: inMeeting({ microphone: { kind: "closed_no_heartbeat" } }),
   reconnecting: inMeeting({ phase: { kind: "reconnecting", sinceMs: ago(4) }, microphone: { kind: "closed_reconnecting" }, connection: { quality: "reconnecting", rttMs: null } }),
-  split: inMeeting({ split: { fromMs: ago(200), toMs: ago(80), epoch: 9 } }),
+  split: inMeeting({ split: { fromMs: ago(200), toMs: ago(80), epoch: 9, read: false } }),
+  "split-lasts": inMeeting({ split: { fromMs: ago(200), toMs: null, epoch: null, read: false } }),
+  takeover: {
+    meeting: {
+      ...SETTLED, rights: { ...NO_RIGHTS, host: true }, takeover: { name: "Mina", before: "Jonas", gone: true, epoch: 8, atMs: ago(3), settled: false }, heartbeat: { generator: "Mina", here: false, lastAtMs: 0, stale: false },
+      epoch: { number: 8, madeAtMs: ago(3), confirmed: 3, members: 4 },
+      members: SETTLED.members.filter((m) => m.name !== "Jonas" && m.role === "person").map((m) => ({ ...m, organizer: false, generator: m.name === "Mina" })),
+      timeline: [entry(8, { kind: "takeover", name: "Mina" }, 3, 3, 4, { phase: "in_use", erasedAtMs: null, madeBy: "Mina", madeHere: false }), ...SETTLED.timeline],
+    },
+  },
+  "bot-off": { meeting: { ...SETTLED, epoch: { number: 7, madeAtMs: ago(140), confirmed: 5, members: 5 }, members: SETTLED.members.map((m) => (m.role === "bot" ? { ...m, presence: "off", confirmed: false } : m)) } },
+  "bot-mine": { meeting: { ...SETTLED, rights: NO_RIGHTS, members: SETTLED.members.map((m) => (m.role === "bot" ? { ...m, owner: { name: "Ines", me: true } } : m)) } },
+  "bot-lobby": {
+    meeting: {
+      ...SETTLED, members: PEOPLE,
+      lobby: [
+        { ...MINUTES, id: "b1", owned: true },
+        { ...MINUTES, id: "b2", name: "Captions", fingerprint: fingerprint("captions"), sinceMs: ago(4) },
+        { ...MINUTES, id: "b3", name: "Tally", fingerprint: fingerprint("tally"), owner: { name: "Ines", me: true }, asksMe: true, sinceMs: ago(2) },
+      ],
+    },
+  },
+  "bot-asks": { meeting: { ...SETTLED, rights: NO_RIGHTS, members: PEOPLE, lobby: [{ ...MINUTES, owner: { name: "Ines", me: true }, asksMe: true }] } },
+  "bot-owner-leaving": { meeting: { ...SETTLED, members: SETTLED.members.map((m) => (m.name === "Jonas" ? { ...m, presence: "leaving" } : m)) } },
+  "new-device": { meeting: { ...SETTLED, members: SETTLED.members.map((m) => (m.name === "Leo" ? { ...m, trust: "new_device", replaces: "Leo", pinned: fingerprint("tomas") } : m)) } },
+  "device-code": { meeting: { ...SETTLED, device: OFFER } },
+  "device-asked": { meeting: { ...SETTLED, device: { ...OFFER, request: { id: "d1", fingerprint: fingerprint("sana") } } } },
+  "entering-device": inMeeting({ phase: { kind: "lobby", organizer: "Ines" }, asNewDevice: true }),
   member: inMeeting({ rights: NO_RIGHTS, members: MEMBERS.map((m) => ({ ...m, organizer: m.name === "Jonas", host: m.name === "Jonas", generator: m.name === "Jonas" })) }),
   entering: inMeeting({ phase: { kind: "lobby", organizer: "Ines" } }),
   waiting: inMeeting({ phase: { kind: "waiting", forName: "Jonas" } }),

@@ -151,7 +151,11 @@ target: JoinTarget,
 /**
  * With the microphone muted.
  */
-muted: boolean, } | { "kind": "admit",
+muted: boolean,
+/**
+ * The pairing code that another device of this user shows, unless the link holds it.
+ */
+code?: TypedCode, } | { "kind": "admit",
 /**
  * [`crate::LobbyEntry::id`].
  */
@@ -171,7 +175,31 @@ fingerprint: string, } | { "kind": "set_locked",
 /**
  * Locked.
  */
-locked: boolean, } | { "kind": "set_muted",
+locked: boolean, } | { "kind": "own_bot",
+/**
+ * [`crate::LobbyEntry::id`].
+ */
+request: string, } | { "kind": "disown_bot",
+/**
+ * [`crate::LobbyEntry::id`].
+ */
+request: string, } | { "kind": "look_after_bot",
+/**
+ * [`crate::MemberView::idx`].
+ */
+idx: number, } | { "kind": "set_on_record",
+/**
+ * [`crate::MemberView::idx`].
+ */
+idx: number,
+/**
+ * It holds the key.
+ */
+on: boolean, } | { "kind": "offer_device" } | { "kind": "withdraw_device" } | { "kind": "vouch",
+/**
+ * [`crate::DeviceRequest::id`].
+ */
+request: string, } | { "kind": "set_muted",
 /**
  * Muted.
  */
@@ -261,6 +289,54 @@ export type DeviceChoice = { "kind": "follow_system" } | { "kind": "fixed",
  */
 id: string, };
 /**
+ * What a link says that another device of the same user showed.
+ */
+export type DeviceLink = {
+/**
+ * The key of the device that showed it.
+ */
+from: Fingerprint,
+/**
+ * The pairing code is in it; otherwise it has to be typed.
+ */
+withCode: boolean, };
+/**
+ * What this device shows to vouch for another one of its user.
+ */
+export type DeviceOffer = {
+/**
+ * The pairing code: four groups of four.
+ */
+code: string,
+/**
+ * Link and code in one text, for the QR code.
+ */
+qr: string,
+/**
+ * The link for the other device, without the code.
+ */
+link: string,
+/**
+ * Good until.
+ */
+untilMs: number,
+/**
+ * The device that showed the code, and waits for this user's word.
+ */
+request: DeviceRequest | null, };
+/**
+ * A device that was given the pairing code.
+ */
+export type DeviceRequest = {
+/**
+ * The request, the handle that commands name it by.
+ */
+id: string,
+/**
+ * Its key.
+ */
+fingerprint: Fingerprint, };
+/**
  * The sound devices of this computer.
  */
 export type Devices = {
@@ -311,7 +387,7 @@ members: number, };
 /**
  * The kind of refusal. The words are in the UI's language files.
  */
-export type ErrorCode = "link_foreign" | "link_incomplete" | "link_newer" | "name_invalid" | "title_invalid" | "address_invalid" | "relay_unreachable" | "relay_refused" | "relay_untrusted" | "relay_missing" | "host_here_failed" | "identity_not_ready" | "passphrase_short" | "passphrase_wrong" | "keychain_refused" | "store_unavailable" | "not_in_meeting" | "already_in_meeting" | "not_allowed" | "gone" | "no_device" | "device_denied" | "bad_request" | "internal";
+export type ErrorCode = "link_foreign" | "link_incomplete" | "link_newer" | "pairing_code_wrong" | "pairing_code_missing" | "pairing_link_needed" | "name_invalid" | "title_invalid" | "address_invalid" | "relay_unreachable" | "relay_refused" | "relay_untrusted" | "relay_missing" | "host_here_failed" | "identity_not_ready" | "passphrase_short" | "passphrase_wrong" | "keychain_refused" | "store_unavailable" | "not_in_meeting" | "already_in_meeting" | "not_allowed" | "gone" | "no_device" | "device_denied" | "bad_request" | "internal";
 /**
  * A public fingerprint in every form that people compare.
  */
@@ -413,7 +489,7 @@ export type JoinTarget = { "kind": "standup",
  */
 id: string, } | { "kind": "link",
 /**
- * The whole link.
+ * The whole link, or the text that another device of this user shows.
  */
 link: string, };
 /**
@@ -559,7 +635,11 @@ organizerTrust: Trust,
 /**
  * The standup with this link, if there is one already.
  */
-standup: string | null, };
+standup: string | null,
+/**
+ * Another device of the same user showed it.
+ */
+device: DeviceLink | null, };
 /**
  * Somebody who asks to come in.
  */
@@ -577,9 +657,17 @@ name: string,
  */
 role: Role,
 /**
- * A bot's owner.
+ * Whom a bot names as its owner.
  */
-owner: string | null,
+owner: OwnerView | null,
+/**
+ * The owner has said that the bot is theirs; without, nobody can let it in.
+ */
+owned: boolean,
+/**
+ * This user is named as the owner and has not said yes or no.
+ */
+asksMe: boolean,
 /**
  * What is known about the key.
  */
@@ -689,11 +777,11 @@ pending: PendingEpoch | null,
  */
 heartbeat: Heartbeat | null,
 /**
- * A fresh takeover.
+ * The newest takeover of this meeting.
  */
 takeover: Takeover | null,
 /**
- * A healed split that has not been read.
+ * The newest split of this meeting.
  */
 split: Split | null,
 /**
@@ -708,6 +796,14 @@ awaited: Array<string>,
  * Who asks to come in.
  */
 lobby: Array<LobbyEntry>,
+/**
+ * Another device of this user that is being brought in.
+ */
+device: DeviceOffer | null,
+/**
+ * This device joins as another device of its user, and the one before has to say so.
+ */
+asNewDevice: boolean,
 /**
  * Who was removed, and stays out until the organizer lets them ask again.
  */
@@ -773,9 +869,17 @@ generator: boolean,
  */
 role: Role,
 /**
- * A bot's owner.
+ * A bot's owner, by the owner's own signature.
  */
-owner: string | null,
+owner: OwnerView | null,
+/**
+ * This device looks after the bot when its owner leaves.
+ */
+standby: boolean,
+/**
+ * The name of the device that this one replaces, which vouched for it.
+ */
+replaces: string | null,
 /**
  * What is known about the key.
  */
@@ -836,6 +940,18 @@ sinceMs: number,
  * Nothing was heard for 5 s.
  */
 silent: boolean, } | { "kind": "no_device" } | { "kind": "denied" };
+/**
+ * Who brings a bot.
+ */
+export type OwnerView = {
+/**
+ * Display name.
+ */
+name: string,
+/**
+ * This user.
+ */
+me: boolean, };
 /**
  * A passphrase on its way from the keyboard to the vault.
  *
@@ -1024,13 +1140,17 @@ export type Split = {
  */
 fromMs: number,
 /**
- * Until when.
+ * Until when; `None` while it lasts.
  */
-toMs: number,
+toMs: number | null,
 /**
  * The epoch in which it is one again.
  */
-epoch: number, };
+epoch: number | null,
+/**
+ * The user has opened it since it ended.
+ */
+read: boolean, };
 /**
  * A recurring meeting that this profile is part of.
  */
@@ -1096,7 +1216,7 @@ keyWaiting: boolean,
  */
 present: boolean, };
 /**
- * Somebody else looks after the key since a moment ago. Present until the epoch is confirmed.
+ * Somebody else looks after the key than when the meeting began.
  */
 export type Takeover = {
 /**
@@ -1106,11 +1226,23 @@ name: string,
 /**
  * Who did before.
  */
-gone: string,
+before: string,
 /**
- * The epoch made by it.
+ * That one is not in the meeting any more.
  */
-epoch: number, };
+gone: boolean,
+/**
+ * The first epoch of it.
+ */
+epoch: number,
+/**
+ * When that epoch was made or first seen.
+ */
+atMs: number,
+/**
+ * Everyone has confirmed that epoch or a later one.
+ */
+settled: boolean, };
 /**
  * Light, dark, or as the system says.
  */
@@ -1163,6 +1295,11 @@ erasedAtMs: number | null, };
  * What this computer knows about a person's key.
  */
 export type Trust = "verified" | "not_verified" | "new_device" | "key_changed";
+/**
+ * A pairing code on its way from the keyboard. Zeroized on drop and never printed, like a
+ * [`crate::Passphrase`].
+ */
+export type TypedCode = string;
 /**
  * A refusal: a code for the words, and a detail for whoever helps.
  */

@@ -18,6 +18,9 @@ class App {
   /** The user has just opened it: it takes the focus. When it only comes back with a screen, it does not. */
   drawerAsked = false;
 
+  /** "Continue on another device" is open. */
+  device = $state(false);
+
   private backend: Backend | null = null;
   private way = $state.raw<{ place: Place; from: string | null }[]>([]);
 
@@ -42,6 +45,7 @@ class App {
     if (before !== null && update.view.revision <= before.revision) return;
     if (!before?.meeting && update.view.meeting) this.way = [];
     if (before?.meeting && before.meeting.standup !== update.view.meeting?.standup) this.drawer = false;
+    if (before?.meeting && !inMeeting(update.view)) this.device = false;
     this.view = update.view;
     announcer.say(announcements(before, update.view, Date.now()));
   }
@@ -85,6 +89,12 @@ class App {
   toggleDrawer(): void {
     this.drawer = !this.drawer;
     this.drawerAsked = this.drawer;
+  }
+
+  /** Shows a pairing code for another device of this user. */
+  showDevice(): void {
+    this.device = true;
+    void this.send({ kind: "offer_device" });
   }
 
   get canGoBack(): boolean {

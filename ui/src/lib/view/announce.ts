@@ -27,6 +27,7 @@ export function announcements(before: AppView | null, after: AppView, now: numbe
   const [was, is] = [securityLine(old, now), securityLine(fresh, now)];
   if (is.state !== was.state) {
     if (LOUD.has(is.state)) said.assertive.push(`${is.first}. ${is.second}`);
+    else if (is.state === "takeover") said.polite.push(`${is.first}. ${is.second}`);
     else if (was.state === "reconnecting" || was.state === "closed") said.polite.push(w.announce.reconnected);
   }
   // Presence tells nothing while the connection is away.
@@ -46,6 +47,12 @@ export function announcements(before: AppView | null, after: AppView, now: numbe
   if (talking(old) && muted(fresh)) said.assertive.push(w.announce.muted);
   if (muted(old) && talking(fresh)) said.assertive.push(w.announce.unmuted);
 
+  const changed = fresh.members.filter((m) => m.replaces !== null && !m.me && !old.members.some((o) => o.idx === m.idx && o.replaces !== null));
+  said.polite.push(...changed.map((m) => w.device.changed(m.name)));
+  for (const m of fresh.members.filter((one) => one.role === "bot")) {
+    const was = old.members.find((o) => o.idx === m.idx);
+    if (was && (was.presence === "off") !== (m.presence === "off")) said.polite.push(m.presence === "off" ? w.reason.offRecord(m.name) : w.reason.onRecord(m.name));
+  }
   if (old.locked !== fresh.locked) said.polite.push(fresh.locked ? w.announce.locked : w.announce.unlocked);
   const out = fresh.removed.filter((r) => !old.removed.some((o) => o.fingerprint.id === r.fingerprint.id));
   if (out.length > 0) said.polite.push(w.announce.removed(w.list(out.map((r) => r.name))));
@@ -53,6 +60,7 @@ export function announcements(before: AppView | null, after: AppView, now: numbe
   const known = new Set(old.lobby.map((entry) => entry.id));
   for (const entry of fresh.lobby.filter((e) => !known.has(e.id))) {
     if (entry.trust === "key_changed") said.assertive.push(w.announce.keyChanged(entry.name));
+    else if (entry.asksMe) said.polite.push(w.bot.asks(entry.name));
     else said.polite.push(w.lobby.cameIn(entry.name));
   }
   return said;

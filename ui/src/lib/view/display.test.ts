@@ -174,6 +174,7 @@ describe("a screen reader is told", () => {
 });
 
 it("pasted text is offered only when it is a link of ours", () => {
+  expect(looksLikeLink("standfast-device:1.a..standfast://relay.example/x#1")).toBe(true);
   expect(looksLikeLink(" standfast://relay.example/x#1\n")).toBe(true);
   expect(looksLikeLink("see standfast://relay.example/x")).toBe(false);
 });

@@ -9,8 +9,9 @@ export interface Entering {
   over: boolean;
 }
 
-export function entering(phase: MeetingPhase): Entering {
+export function entering(phase: MeetingPhase, asNewDevice = false): Entering {
   const p = w.prejoin;
+  if (asNewDevice && phase.kind === "lobby") return { title: w.device.waitTitle, text: w.device.waitText, over: false };
   switch (phase.kind) {
     case "waiting":
       return { title: p.waiting(phase.forName), text: p.waitingHint, over: false };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { MeetingView } from "$lib/ipc/bindings";
+import type { MeetingView, Split } from "$lib/ipc/bindings";
 import { scenario } from "$lib/backend/samples";
 import { panelSentence, securityLine } from "./line";
 
@@ -16,7 +16,8 @@ const said = (part: Partial<MeetingView>) => {
   return [first, second, seal.state];
 };
 
-const split = { fromMs: NOW - 120_000, toMs: NOW - 60_000, epoch: 9 };
+const split: Split = { fromMs: NOW - 120_000, toMs: NOW - 50_000, epoch: 9, read: false };
+const takeover = { name: "Mina", before: "Jonas", gone: true, epoch: 8, atMs: NOW - 60_000, settled: false };
 const pending = { number: 8, reason: { kind: "left" as const, names: ["Leo"] }, leavers: ["Leo"], confirmed: 2, members: 5 };
 const stale = { generator: "Jonas", here: false, lastAtMs: NOW - 7_200, stale: true };
 
@@ -32,12 +33,35 @@ describe("the security line says", () => {
     expect(said({ heartbeat: stale, split, pending })).toEqual(["Stale", "No sign from Jonas’s device for 7 s", "stale"]);
   });
   it("who took over", () => {
-    expect(said({ takeover: { name: "Mina", gone: "Jonas", epoch: 8 }, split }).slice(0, 2)).toEqual(["Mina looks after the key", "Jonas is gone · epoch 8"]);
+    const there = { generator: "Mina", here: false, lastAtMs: NOW, stale: false };
+    expect(said({ takeover, split, heartbeat: there }).slice(0, 2)).toEqual(["Mina looks after the key", "Jonas is gone · epoch 8"]);
+    const here = { generator: "Ines", here: true, lastAtMs: NOW, stale: false };
+    expect(said({ takeover: { ...takeover, name: "Ines" }, heartbeat: here })[0]).toBe("You look after the key");
+  });
+  it("of nobody that they are gone while they are there", () => {
+    expect(said({ takeover: { ...takeover, name: "Jonas", before: "Mina", gone: false } })[1]).toBe("Mina did before · epoch 8");
+  });
+  it("of a takeover until its key is confirmed, and for half a minute", () => {
+    const state = (part: Partial<typeof takeover>) => securityLine(meeting({ takeover: { ...takeover, ...part } }), NOW).state;
+    expect(state({})).toBe("takeover");
+    expect(state({ settled: true })).toBe("settled");
+    expect(state({ settled: true, atMs: NOW - 29_000 })).toBe("takeover");
   });
   it("that there was a split", () => {
     const [first, second, state] = said({ split, pending });
     expect(first).toMatch(/^Split from \d\d:\d\d to \d\d:\d\d$/);
     expect([second, state]).toEqual(["Joined again, epoch 9 for everyone", "split"]);
+  });
+  it("of a split until it is read, and for a minute", () => {
+    const state = (part: Partial<typeof split>) => securityLine(meeting({ split: { ...split, ...part } }), NOW).state;
+    expect(state({ toMs: NOW - 3_600_000 })).toBe("split");
+    expect(state({ read: true })).toBe("split");
+    expect(state({ read: true, toMs: NOW - 60_000 })).toBe("settled");
+  });
+  it("of a split that lasts, since when", () => {
+    const [first, second] = said({ split: { ...split, toMs: null, epoch: null, read: true } });
+    expect(first).toMatch(/^Split since \d\d:\d\d$/);
+    expect(second).toBe("Two parts, each with its own key");
   });
   it("why there is a new key, and who can still hear", () => {
     expect(said({ pending }).slice(0, 2)).toEqual(["New key: Leo left", "Leo can hear until epoch 8 is in use"]);

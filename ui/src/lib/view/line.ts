@@ -1,5 +1,5 @@
 /** The security line: the first state that applies, in the order of the design's table. */
-import type { MeetingView } from "$lib/ipc/bindings";
+import type { MeetingView, Split, Takeover } from "$lib/ipc/bindings";
 import { w } from "$lib/words";
 import { brief } from "./names";
 import { counted } from "./people";
@@ -15,6 +15,26 @@ export interface SecurityLine {
   first: string;
   second: string;
   seal: Seal;
+}
+
+/** A takeover is told until everyone has confirmed its key, and at least this long. */
+const TAKEOVER_STAYS_MS = 30_000;
+/** A split is told until it was read, and at least this long. */
+const SPLIT_STAYS_MS = 60_000;
+
+export const takeoverShown = (takeover: Takeover, now: number) => !takeover.settled || now - takeover.atMs < TAKEOVER_STAYS_MS;
+
+export const splitShown = (split: Split, now: number) => split.toMs === null || !split.read || now - split.toMs < SPLIT_STAYS_MS;
+
+function takeoverWords({ name, before, gone, epoch }: Takeover, here: boolean): { first: string; second: string } {
+  const t = w.line.takeover;
+  return { first: here ? t.you : t.first(brief(name)), second: gone ? t.second(brief(before), epoch) : t.secondHere(brief(before), epoch) };
+}
+
+function splitWords({ fromMs, toMs, epoch }: Split): { first: string; second: string } {
+  const s = w.line.split;
+  if (toMs === null) return { first: s.since(hourMinute(fromMs)), second: s.lasts };
+  return { first: s.first(hourMinute(fromMs), hourMinute(toMs)), second: epoch === null ? s.over : s.second(epoch) };
 }
 
 export function securityLine(meeting: MeetingView, now: number): SecurityLine {
@@ -42,14 +62,10 @@ export function securityLine(meeting: MeetingView, now: number): SecurityLine {
     const silent = secondsSince(heartbeat.lastAtMs, now);
     return { state: "stale", first: w.line.stale.first, second: w.line.stale.second(brief(heartbeat.generator), silent), seal: seal("stale") };
   }
-  if (takeover) {
-    const { name, gone } = takeover;
-    return { state: "takeover", first: w.line.takeover.first(brief(name)), second: w.line.takeover.second(brief(gone), takeover.epoch), seal: seal("normal") };
+  if (takeover && takeoverShown(takeover, now)) {
+    return { state: "takeover", ...takeoverWords(takeover, heartbeat?.here ?? false), seal: seal("normal", pending ?? epoch) };
   }
-  if (split) {
-    const first = w.line.split.first(hourMinute(split.fromMs), hourMinute(split.toMs));
-    return { state: "split", first, second: w.line.split.second(split.epoch), seal: seal("split") };
-  }
+  if (split && splitShown(split, now)) return { state: "split", ...splitWords(split), seal: seal("split") };
   if (pending) {
     const { leavers, number, confirmed, members } = pending;
     const second = leavers.length > 0

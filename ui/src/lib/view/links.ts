@@ -1,2 +1,2 @@
 /** Whether pasted text is worth offering as a link. The back end decides what it is. */
-export const looksLikeLink = (text: string) => /^\s*standfast:\/\/\S+\s*$/.test(text);
+export const looksLikeLink = (text: string) => /^\s*standfast(:\/\/|-device:)\S+\s*$/.test(text);
