@@ -15,7 +15,7 @@ use standfast_vault::JournalHead;
 use tokio::sync::mpsc::UnboundedReceiver;
 use zeroize::Zeroizing;
 
-use crate::timeline::timeline;
+use crate::timeline::{Names, timeline};
 use crate::work::{Done, Worker, keep_all};
 
 /// From starting until the ended screen is closed.
@@ -31,6 +31,8 @@ pub(crate) struct Running {
     pub(crate) standby: BTreeSet<u16>,
     /// When the split that the user has read began, ms since 1970.
     pub(crate) split_read: Option<u64>,
+    /// Everyone met so far.
+    pub(crate) names: Names,
     /// This device joins as another device of its user.
     pub(crate) as_new_device: bool,
     /// `None` while it is being started.
@@ -57,6 +59,7 @@ impl Running {
             disowned: BTreeSet::new(),
             standby: BTreeSet::new(),
             split_read: None,
+            names: Names::default(),
             as_new_device: false,
             call: None,
             last: None,
@@ -105,7 +108,9 @@ impl Running {
 
     pub(crate) fn view(&mut self) -> Option<CallView> {
         if let Some(call) = &self.call {
-            self.last = Some(call.view());
+            let view = call.view();
+            self.names.meet(&view.meeting.members);
+            self.last = Some(view);
             self.first_audio_ms = self.first_audio_ms.or_else(|| figures::first_audio_ms(call));
         }
         self.last.clone()
@@ -129,7 +134,7 @@ impl Running {
     }
 
     fn save(&self, profile: &Profile, view: &CallView) {
-        let entries = timeline(&view.meeting, wall_ms());
+        let entries = timeline(&view.meeting, &self.names, wall_ms());
         let head = JournalHead {
             meeting_id: self.meeting_id,
             title: self.title.clone(),

@@ -11,7 +11,8 @@ use standfast_client::profile::Profile;
 use standfast_client::transport::RelayAddr;
 use standfast_crypto::{Fingerprint, Link};
 use standfast_ipc::{
-    AppView, Command, DeviceChoice, ErrorCode, Hint, Levels, RelayView, Reply, Setting, UiUpdate,
+    AppView, Command, DeviceChoice, ErrorCode, Hint, JournalView, Levels, RelayView, Reply,
+    Setting, UiUpdate,
 };
 use standfast_meeting::Phase;
 use standfast_vault::{JournalId, Vault};
@@ -26,6 +27,7 @@ use crate::prefs::Prefs;
 use crate::prints::{Prints, parse_hex, parse_id};
 use crate::sound::{self, Sound};
 use crate::standups::{Book, journal};
+use crate::timeline::timeline;
 use crate::work::{Done, Worker, profile_error};
 use crate::{DeskOptions, Request, Sink, levels};
 
@@ -285,7 +287,7 @@ impl State {
         match command {
             Command::CreateStandup { title, relay } => return self.create_standup(&title, relay),
             Command::ReadLink { link } => return self.read_link(&link),
-            Command::ReadJournal { meeting } => return self.read_journal(&meeting),
+            Command::ReadJournal { meeting } => return self.read_journal(meeting.as_deref()),
             Command::SetName { name } => self.set_name(&name)?,
             Command::FinishFirstRun => self.change_prefs(|prefs| prefs.first_run_done = true)?,
             Command::KeychainRetry => self.identity = Identity::ask(&self.vault, &self.worker),
@@ -409,9 +411,20 @@ impl State {
         Ok(())
     }
 
-    fn read_journal(&self, id: &str) -> Outcome<Reply> {
-        let id: i64 = id.parse().map_err(|_| ErrorCode::BadRequest)?;
-        Ok(Reply::Journal { entries: journal(&*self.profile()?, JournalId(id)) })
+    /// Of a meeting that is over, or of the one now.
+    fn read_journal(&mut self, id: Option<&str>) -> Outcome<Reply> {
+        let timeline = match id {
+            Some(id) => {
+                let id = id.parse().map_err(|_| ErrorCode::BadRequest)?;
+                journal(&*self.profile()?, JournalId(id))
+            }
+            None => {
+                let running = self.running_mut()?;
+                let view = running.view().ok_or(ErrorCode::NotInMeeting)?;
+                timeline(&view.meeting, &running.names, wall_ms())
+            }
+        };
+        Ok(Reply::Journal { journal: JournalView { timeline, ..JournalView::default() } })
     }
 
     fn call_started(&mut self, started: crate::work::Started) {

@@ -44,7 +44,7 @@ pub(crate) fn view(source: &Source<'_>, prints: &mut Prints) -> MeetingView {
         locked: s.locked,
         successor: None,
         epoch: s.active.as_ref().map(|e| epoch(s, e)),
-        pending: s.coming.as_ref().map(|e| pending(s, e)),
+        pending: s.coming.as_ref().map(|e| pending(source, s, e)),
         heartbeat: heartbeat(source, s),
         takeover: takeover(s),
         split: split(source, s),
@@ -55,7 +55,9 @@ pub(crate) fn view(source: &Source<'_>, prints: &mut Prints) -> MeetingView {
         as_new_device: source.running.as_new_device,
         removed: s.removed.iter().map(|r| removed(r, prints)).collect(),
         code: s.code.clone(),
-        timeline: timeline(s, source.now_ms),
+        spoken: None,
+        evidence: Vec::new(),
+        timeline: timeline(s, &source.running.names, source.now_ms),
         microphone: microphone(source, s),
         connection: connection(source.call.line),
     }
@@ -105,11 +107,11 @@ fn epoch(s: &Snapshot, e: &EpochNow) -> EpochView {
     }
 }
 
-fn pending(s: &Snapshot, e: &EpochNow) -> PendingEpoch {
+fn pending(source: &Source<'_>, s: &Snapshot, e: &EpochNow) -> PendingEpoch {
     let record = s.journal.iter().rev().find(|r| r.epoch == e.number);
     PendingEpoch {
         number: e.number,
-        reason: record.map_or(KeyReason::Started, |r| reason(r, s)),
+        reason: record.map_or(KeyReason::Started, |r| reason(r, &source.running.names)),
         leavers: e.leavers.clone(),
         confirmed: count(e.confirmed),
         members: count(e.members),

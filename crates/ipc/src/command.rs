@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DeviceChoice, LinkPreview, Passphrase, Setting, TimelineEntry, TypedCode};
+use crate::{DeviceChoice, JournalView, LinkPreview, Passphrase, Setting, TypedCode};
 
 /// What to join.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,17 @@ pub enum JoinTarget {
         /// The whole link, or the text that another device of this user shows.
         link: String,
     },
+}
+
+/// In which form a journal is exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum ExportForm {
+    /// For programs, and for `standfast journal verify`.
+    Json,
+    /// For people.
+    Markdown,
 }
 
 /// One intent of the user.
@@ -206,11 +217,20 @@ pub enum Command {
         /// Which one, and to what.
         setting: Setting,
     },
-    /// Reads the key timeline of a meeting that is over. Answered by [`Reply::Journal`].
+    /// Reads a journal. Answered by [`Reply::Journal`].
     ReadJournal {
-        /// [`crate::RecentMeeting::id`].
-        meeting: String,
+        /// [`crate::RecentMeeting::id`]; without, that of the meeting now.
+        meeting: Option<String>,
     },
+    /// Writes a journal to a file of the user's. Answered by [`Reply::Saved`].
+    ExportJournal {
+        /// [`crate::RecentMeeting::id`]; without, that of the meeting now.
+        meeting: Option<String>,
+        /// In which form.
+        form: ExportForm,
+    },
+    /// Starts a run of the spoken code.
+    StartSpokenCode,
     /// Quits.
     Quit,
 }
@@ -232,10 +252,15 @@ pub enum Reply {
         /// Its content.
         preview: Box<LinkPreview>,
     },
-    /// What happened to the keys of a meeting, newest first.
+    /// What happened in a meeting.
     Journal {
-        /// One entry per epoch.
-        entries: Vec<TimelineEntry>,
+        /// Every step.
+        journal: JournalView,
+    },
+    /// Something was written to a file.
+    Saved {
+        /// Where.
+        path: String,
     },
 }
 

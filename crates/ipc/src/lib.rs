@@ -33,6 +33,7 @@ mod connection;
 mod device;
 mod error;
 mod identity;
+mod journal;
 mod meeting;
 mod people;
 mod settings;
@@ -44,16 +45,20 @@ mod update;
 mod bindings;
 
 pub use app::{AppView, HostHere, RelayView};
-pub use command::{Command, JoinTarget, Reply};
+pub use command::{Command, ExportForm, JoinTarget, Reply};
 pub use connection::{Connection, Quality};
 pub use device::{DeviceLink, DeviceOffer, DeviceRequest, TypedCode};
 pub use error::{ErrorCode, UiError};
 pub use identity::{
     Asking, Fingerprint, IdentityView, KeyPlace, KeychainCause, KeychainTrouble, Passphrase, Trust,
 };
+pub use journal::{
+    By, Chain, EvidenceKind, JournalEvent, JournalRow, JournalView, LeftReason, RefusedCause,
+    SignOfLife, SpokenEnd,
+};
 pub use meeting::{
-    EpochView, Heartbeat, MeetingPhase, MeetingView, Microphone, PendingEpoch, Rights, Split,
-    Takeover,
+    EpochView, EvidenceView, Heartbeat, MeetingPhase, MeetingView, Microphone, PendingEpoch,
+    Rights, Split, Spoken, Takeover,
 };
 pub use people::{LobbyEntry, MemberView, OwnerView, Presence, RemovedView, Role};
 pub use settings::{
@@ -62,5 +67,5 @@ pub use settings::{
 pub use standup::{
     Arrival, Contact, LinkPreview, RecentMeeting, RelayReach, Standup, StandupMember,
 };
-pub use timeline::{KeyPhase, KeyReason, TimelineEntry};
+pub use timeline::{Confirmation, KeyPhase, KeyReason, TimelineEntry};
 pub use update::{Levels, MemberLevel, UiUpdate};

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Connection, DeviceOffer, KeyReason, LobbyEntry, MemberView, RemovedView, TimelineEntry,
+    Connection, DeviceOffer, EvidenceKind, KeyReason, LobbyEntry, MemberView, RemovedView,
+    TimelineEntry,
 };
 
 /// Where this device stands with the meeting.
@@ -148,6 +149,47 @@ pub enum Microphone {
     NoDevice,
 }
 
+/// A run of the spoken code: three words that are the same for everyone only if nobody sits between.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum Spoken {
+    /// No run.
+    Idle,
+    /// Devices are getting ready.
+    Running {
+        /// How many are ready.
+        have: u32,
+        /// Of how many.
+        of: u32,
+    },
+    /// The three words.
+    Code {
+        /// In the order in which they are read.
+        words: Vec<String>,
+    },
+    /// The run did not end well; it may be started anew.
+    Failed {
+        /// How often in a row.
+        times: u32,
+    },
+    /// It failed too often: people compare fingerprints instead.
+    CompareFingerprints,
+}
+
+/// Something that was refused and is kept with its signatures.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct EvidenceView {
+    /// The handle within this meeting.
+    pub id: String,
+    /// Of what.
+    pub what: EvidenceKind,
+    /// Against whom, if that is known.
+    pub against: Option<String>,
+}
+
 /// What this user may do in the meeting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -208,6 +250,10 @@ pub struct MeetingView {
     pub removed: Vec<RemovedView>,
     /// The meeting code of the epoch in use: thirty digits without spaces.
     pub code: Option<String>,
+    /// The spoken code; `None` where this meeting has none.
+    pub spoken: Option<Spoken>,
+    /// What was kept as evidence, oldest first.
+    pub evidence: Vec<EvidenceView>,
     /// One entry per epoch, newest first.
     pub timeline: Vec<TimelineEntry>,
     /// This device's microphone.

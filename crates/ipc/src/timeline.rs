@@ -28,8 +28,8 @@ pub enum KeyReason {
     Removed {
         /// Who.
         name: String,
-        /// By whom.
-        by: String,
+        /// By whom, if that was written down.
+        by: Option<String>,
     },
     /// Invitations ran out: some who could listen did not arrive.
     InvitationsExpired {
@@ -40,8 +40,8 @@ pub enum KeyReason {
     BotAdmitted {
         /// The bot.
         name: String,
-        /// By whom.
-        by: String,
+        /// By whom, if that was written down.
+        by: Option<String>,
     },
     /// A bot lost the key.
     OffRecord {
@@ -60,8 +60,8 @@ pub enum KeyReason {
     },
     /// Someone asked for a new key.
     Requested {
-        /// Who.
-        by: String,
+        /// Who, if that was written down.
+        by: Option<String>,
     },
     /// Someone changed the device.
     DeviceChanged {
@@ -94,6 +94,17 @@ pub enum KeyPhase {
     Erased,
 }
 
+/// One member's signed confirmation of an epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Confirmation {
+    /// Display name.
+    pub name: String,
+    /// When it reached this device.
+    pub at_ms: u64,
+}
+
 /// One epoch's life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -107,6 +118,12 @@ pub struct TimelineEntry {
     pub made_by: String,
     /// This device made it.
     pub made_here: bool,
+    /// Who got it, by name, without whoever made it.
+    #[serde(default)]
+    pub shared_with: Vec<String>,
+    /// Who confirmed it, in the order of arrival; empty where that was not written down.
+    #[serde(default)]
+    pub confirmations: Vec<Confirmation>,
     /// How many have confirmed, this device included.
     pub confirmed: u32,
     /// Of how many.
@@ -117,6 +134,9 @@ pub struct TimelineEntry {
     pub made_at_ms: u64,
     /// When it came into use.
     pub in_use_at_ms: Option<u64>,
+    /// When another came into use after it.
+    #[serde(default)]
+    pub retired_at_ms: Option<u64>,
     /// When it was erased or, while `phase` is `retiring`, when it will be.
     pub erased_at_ms: Option<u64>,
 }

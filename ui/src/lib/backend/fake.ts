@@ -2,7 +2,7 @@
     `?fake=meeting&theme=dark&names=joined`; the scenarios are in `samples.ts`. */
 import type { AppView, Command, ErrorCode, MeetingView, Reply, Setting, UiUpdate } from "$lib/ipc/bindings";
 import { type Backend, Refusal } from "./backend";
-import { DEVICE_LINK, fingerprint, LINK, scenario, stretched } from "./samples";
+import { DEVICE_LINK, fingerprint, JOURNAL, LINK, scenario, stretched } from "./samples";
 
 const refuse = (code: ErrorCode): never => {
   throw new Refusal({ code, detail: "sample" });
@@ -169,7 +169,12 @@ export function fakeBackend(query: URLSearchParams): Backend {
         if (!view.meeting) change({ microphoneTest: command.on ? { kind: "running", sinceMs: Date.now(), silent: false } : { kind: "off" } });
         break;
       case "read_journal":
-        return { kind: "journal", entries: sample("ended").meeting?.timeline ?? [] };
+        return { kind: "journal", journal: command.meeting === "m2" ? { ...JOURNAL, chain: null, rows: [] } : stretched(JOURNAL, query.get("names")) };
+      case "export_journal":
+        return { kind: "saved", path: `/home/ines/Documents/harbour-team.${command.form === "json" ? "json" : "md"}` };
+      case "start_spoken_code":
+        meeting({ spoken: { kind: "running", have: 3, of: 5 } });
+        break;
       default:
         break;
     }

@@ -1,6 +1,6 @@
 /** Sample states of the whole app, one per screen and mood. Names are those of the mock-ups. */
 import type {
-  AppView, Contact, DeviceOffer, Fingerprint, KeychainCause, KeyReason, LobbyEntry, MeetingView, MemberView, TimelineEntry,
+  AppView, By, Contact, DeviceOffer, Fingerprint, JournalEvent, JournalView, KeychainCause, KeyReason, LobbyEntry, MeetingView, MemberView, TimelineEntry,
 } from "$lib/ipc/bindings";
 
 export const LINK = "standfast://relay.example/4f1d9c02ab7e43d8#1.1.8qv3m0v2mJtq0mC3v1Jr0nq5c2l8y6s4w2b0d1f3h5k.pl0s9d8f7g6h5j4k3l2q1w";
@@ -35,9 +35,12 @@ function member(idx: number, name: string, part: Partial<MemberView> = {}): Memb
   };
 }
 
+const NAMES = ["Sana", "Mina", "Jonas", "Minutes", "Leo"];
+
 function entry(epoch: number, reason: KeyReason, s: number, k: number, n: number, part: Partial<TimelineEntry> = {}): TimelineEntry {
   return {
-    epoch, reason, madeBy: "Ines", madeHere: true, confirmed: k, members: n, phase: "erased", madeAtMs: ago(s), inUseAtMs: ago(s - 1), erasedAtMs: ago(s - 97), ...part,
+    epoch, reason, madeBy: "Ines", madeHere: true, sharedWith: NAMES.slice(0, n - 1), confirmations: ["Ines", ...NAMES].slice(0, k).map((name, i) => ({ name, atMs: ago(s) + 40 * i })),
+    confirmed: k, members: n, phase: "erased", madeAtMs: ago(s), inUseAtMs: ago(s - 1), retiredAtMs: ago(s - 92), erasedAtMs: ago(s - 97), ...part,
   };
 }
 
@@ -53,7 +56,7 @@ const MEMBERS = [
   member(5, "Minutes", { role: "bot", owner: JONAS }),
 ];
 const TIMELINE = [
-  entry(7, { kind: "joined", names: ["Leo"] }, 4, 5, 6, { phase: "in_use", erasedAtMs: null }),
+  entry(7, { kind: "joined", names: ["Leo"] }, 4, 5, 6, { phase: "in_use", retiredAtMs: null, erasedAtMs: null }),
   entry(6, { kind: "on_record", name: "Minutes" }, 36, 5, 5, { phase: "retiring", erasedAtMs: now + 3000 }),
   entry(5, { kind: "off_record", name: "Minutes" }, 131, 4, 4),
   entry(4, { kind: "bot_admitted", name: "Minutes", by: "Ines" }, 176, 5, 5),
@@ -65,7 +68,7 @@ const TIMELINE = [
 const MEETING: MeetingView = {
   standup: "s1", title: "Harbour team", link: LINK, phase: { kind: "live" }, startedAtMs: ago(256), me: 0, rights: { host: true, organizer: true, end: true }, locked: false,
   successor: null, epoch: { number: 7, madeAtMs: ago(4), confirmed: 5, members: 6 }, pending: null,
-  heartbeat: { generator: "Ines", here: true, lastAtMs: ago(1), stale: false }, takeover: null, split: null, members: MEMBERS, awaited: ["Noor"], lobby: [], removed: [], device: null, asNewDevice: false,
+  heartbeat: { generator: "Ines", here: true, lastAtMs: ago(1), stale: false }, takeover: null, split: null, members: MEMBERS, awaited: ["Noor"], lobby: [], removed: [], device: null, asNewDevice: false, spoken: { kind: "idle" }, evidence: [],
   code: "830062567272157473261526356699", timeline: TIMELINE, microphone: { kind: "muted" }, connection: { quality: "good", rttMs: 24 },
 };
 const SETTLED = {
@@ -140,7 +143,7 @@ const SCENARIOS: Record<string, Partial<AppView>> = {
   settled: { meeting: SETTLED },
   alone: inMeeting({
     members: [{ ...ME, muted: false }], awaited: ["Mina", "Jonas", "Sana"], epoch: { number: 1, madeAtMs: ago(12), confirmed: 1, members: 1 }, startedAtMs: ago(12),
-    timeline: [entry(1, { kind: "started" }, 12, 1, 1, { phase: "in_use", erasedAtMs: null })], microphone: { kind: "open" },
+    timeline: [entry(1, { kind: "started" }, 12, 1, 1, { phase: "in_use", retiredAtMs: null, erasedAtMs: null })], microphone: { kind: "open" },
   }),
   "meeting-lobby": { meeting: { ...SETTLED, lobby: [NOOR] } },
   lobby: { meeting: { ...SETTLED, lobby: [NOOR, TOMAS] } },
@@ -168,7 +171,7 @@ const SCENARIOS: Record<string, Partial<AppView>> = {
       ...SETTLED, rights: { ...NO_RIGHTS, host: true }, takeover: { name: "Mina", before: "Jonas", gone: true, epoch: 8, atMs: ago(3), settled: false }, heartbeat: { generator: "Mina", here: false, lastAtMs: 0, stale: false },
       epoch: { number: 8, madeAtMs: ago(3), confirmed: 3, members: 4 },
       members: SETTLED.members.filter((m) => m.name !== "Jonas" && m.role === "person").map((m) => ({ ...m, organizer: false, generator: m.name === "Mina" })),
-      timeline: [entry(8, { kind: "takeover", name: "Mina" }, 3, 3, 4, { phase: "in_use", erasedAtMs: null, madeBy: "Mina", madeHere: false }), ...SETTLED.timeline],
+      timeline: [entry(8, { kind: "takeover", name: "Mina" }, 3, 3, 4, { phase: "in_use", retiredAtMs: null, erasedAtMs: null, madeBy: "Mina", madeHere: false }), ...SETTLED.timeline],
     },
   },
   "bot-off": { meeting: { ...SETTLED, epoch: { number: 7, madeAtMs: ago(140), confirmed: 5, members: 5 }, members: SETTLED.members.map((m) => (m.role === "bot" ? { ...m, presence: "off", confirmed: false } : m)) } },
@@ -188,6 +191,11 @@ const SCENARIOS: Record<string, Partial<AppView>> = {
   "new-device": { meeting: { ...SETTLED, members: SETTLED.members.map((m) => (m.name === "Leo" ? { ...m, trust: "new_device", replaces: "Leo", pinned: fingerprint("tomas") } : m)) } },
   "device-code": { meeting: { ...SETTLED, device: OFFER } },
   "device-asked": { meeting: { ...SETTLED, device: { ...OFFER, request: { id: "d1", fingerprint: fingerprint("sana") } } } },
+  "spoken-running": { meeting: { ...SETTLED, spoken: { kind: "running", have: 3, of: 5 } } },
+  "spoken-code": { meeting: { ...SETTLED, spoken: { kind: "code", words: ["final", "pledge", "card"] } } },
+  "spoken-failed": { meeting: { ...SETTLED, spoken: { kind: "failed", times: 1 } } },
+  "spoken-instead": { meeting: { ...SETTLED, spoken: { kind: "compare_fingerprints" } } },
+  evidence: { meeting: { ...SETTLED, evidence: [{ id: "e1", what: "two_announces", against: "Jonas" }, { id: "e2", what: "other_session", against: null }] } },
   "entering-device": inMeeting({ phase: { kind: "lobby", organizer: "Ines" }, asNewDevice: true }),
   member: inMeeting({ rights: NO_RIGHTS, members: MEMBERS.map((m) => ({ ...m, organizer: m.name === "Jonas", host: m.name === "Jonas", generator: m.name === "Jonas" })) }),
   entering: inMeeting({ phase: { kind: "lobby", organizer: "Ines" } }),
@@ -222,6 +230,41 @@ export function stretched<T>(value: T, how: string | null): T {
   };
   return stretch(value) as T;
 }
+
+const HERE: By = { kind: "here" };
+const of = (name: string): By => ({ kind: "member", name });
+
+/** What the full journal of the sample meeting holds, oldest first. */
+const STEPS: [s: number, epoch: number | null, event: JournalEvent, by: By][] = [
+  [256, null, { kind: "line", up: true }, HERE],
+  [256, null, { kind: "opened", here: true }, HERE],
+  [256, 1, { kind: "epoch_made", reason: { kind: "started" }, sharedWith: 0 }, HERE],
+  [256, 1, { kind: "in_use" }, HERE],
+  [243, 1, { kind: "asked", name: "Mina", bot: false }, of("Mina")],
+  [242, 2, { kind: "epoch_made", reason: { kind: "joined", names: ["Jonas", "Mina"] }, sharedWith: 3 }, HERE],
+  [242, 2, { kind: "confirmed", name: "Mina" }, of("Mina")],
+  [242, 2, { kind: "confirmed", name: "Jonas" }, of("Jonas")],
+  [241, 2, { kind: "all_confirmed", members: 4, afterMs: 212 }, { kind: "all" }],
+  [236, 1, { kind: "erased" }, HERE],
+  [177, 2, { kind: "asked", name: "Minutes", bot: true }, of("Minutes")],
+  [177, 2, { kind: "bot_owned", bot: "Minutes", owner: "Jonas" }, of("Jonas")],
+  [176, 4, { kind: "admitted", name: "Minutes" }, HERE],
+  [176, 4, { kind: "epoch_made", reason: { kind: "bot_admitted", name: "Minutes", by: "Ines" }, sharedWith: 4 }, HERE],
+  [131, 5, { kind: "epoch_made", reason: { kind: "off_record", name: "Minutes" }, sharedWith: 3 }, of("Jonas")],
+  [60, 6, { kind: "refused", cause: "stale", count: 1 }, { kind: "seen" }],
+  [50, 6, { kind: "evidence", what: "two_announces", against: "Jonas" }, { kind: "seen" }],
+  [4, 6, { kind: "admitted", name: "Leo" }, HERE],
+  [4, 7, { kind: "epoch_made", reason: { kind: "joined", names: ["Leo"] }, sharedWith: 5 }, HERE],
+  [3, 7, { kind: "confirmed", name: "Mina" }, of("Mina")],
+  [3, 7, { kind: "confirmed", name: "Sana" }, of("Sana")],
+  [3, 7, { kind: "confirmed", name: "Minutes" }, of("Minutes")],
+  [1, 7, { kind: "confirmed", name: "Jonas" }, of("Jonas")],
+];
+export const JOURNAL: JournalView = {
+  chain: { kind: "complete", entries: STEPS.length },
+  rows: STEPS.map(([s, epoch, event, by], n) => ({ n, atMs: ago(s), epoch, event, by })).reverse(),
+  timeline: TIMELINE,
+};
 
 export function scenario(name: string): AppView {
   if (name.startsWith("keychain-")) return { ...BASE, ...trouble(name.slice("keychain-".length) as KeychainCause) };

@@ -101,6 +101,26 @@ id: string,
  */
 name: string, };
 /**
+ * Whose step it was, by a signature that was checked.
+ */
+export type By = { "kind": "here" } | { "kind": "member",
+/**
+ * Display name.
+ */
+name: string, } | { "kind": "all" } | { "kind": "seen" };
+/**
+ * Whether a journal is as its device signed it.
+ */
+export type Chain = { "kind": "complete",
+/**
+ * How many there are.
+ */
+entries: number, } | { "kind": "broken",
+/**
+ * Its number, counted from 0.
+ */
+at: number, } | { "kind": "unsigned" };
+/**
  * One intent of the user.
  */
 export type Command = { "kind": "set_name",
@@ -241,9 +261,29 @@ on: boolean, } | { "kind": "set",
  */
 setting: Setting, } | { "kind": "read_journal",
 /**
- * [`crate::RecentMeeting::id`].
+ * [`crate::RecentMeeting::id`]; without, that of the meeting now.
  */
-meeting: string, } | { "kind": "quit" };
+meeting: string | null, } | { "kind": "export_journal",
+/**
+ * [`crate::RecentMeeting::id`]; without, that of the meeting now.
+ */
+meeting: string | null,
+/**
+ * In which form.
+ */
+form: ExportForm, } | { "kind": "start_spoken_code" } | { "kind": "quit" };
+/**
+ * One member's signed confirmation of an epoch.
+ */
+export type Confirmation = {
+/**
+ * Display name.
+ */
+name: string,
+/**
+ * When it reached this device.
+ */
+atMs: number, };
 /**
  * A connection with its figures.
  */
@@ -389,6 +429,30 @@ members: number, };
  */
 export type ErrorCode = "link_foreign" | "link_incomplete" | "link_newer" | "pairing_code_wrong" | "pairing_code_missing" | "pairing_link_needed" | "name_invalid" | "title_invalid" | "address_invalid" | "relay_unreachable" | "relay_refused" | "relay_untrusted" | "relay_missing" | "host_here_failed" | "identity_not_ready" | "passphrase_short" | "passphrase_wrong" | "keychain_refused" | "store_unavailable" | "not_in_meeting" | "already_in_meeting" | "not_allowed" | "gone" | "no_device" | "device_denied" | "bad_request" | "internal";
 /**
+ * What kept evidence shows.
+ */
+export type EvidenceKind = "two_announces" | "forged_frame" | "other_session";
+/**
+ * Something that was refused and is kept with its signatures.
+ */
+export type EvidenceView = {
+/**
+ * The handle within this meeting.
+ */
+id: string,
+/**
+ * Of what.
+ */
+what: EvidenceKind,
+/**
+ * Against whom, if that is known.
+ */
+against: string | null, };
+/**
+ * In which form a journal is exported.
+ */
+export type ExportForm = "json" | "markdown";
+/**
  * A public fingerprint in every form that people compare.
  */
 export type Fingerprint = {
@@ -493,6 +557,182 @@ id: string, } | { "kind": "link",
  */
 link: string, };
 /**
+ * What happened. Names are display names.
+ */
+export type JournalEvent = { "kind": "opened",
+/**
+ * This device opened it.
+ */
+here: boolean, } | { "kind": "epoch_made",
+/**
+ * Why.
+ */
+reason: KeyReason,
+/**
+ * With how many it was shared.
+ */
+sharedWith: number, } | { "kind": "confirmed",
+/**
+ * Who.
+ */
+name: string, } | { "kind": "all_confirmed",
+/**
+ * How many.
+ */
+members: number,
+/**
+ * Since it was made or first seen, ms.
+ */
+afterMs: number, } | { "kind": "arrived",
+/**
+ * Who.
+ */
+name: string, } | { "kind": "in_use" } | { "kind": "retired" } | { "kind": "erased" } | { "kind": "all_erased" } | { "kind": "asked",
+/**
+ * Who.
+ */
+name: string,
+/**
+ * A bot.
+ */
+bot: boolean, } | { "kind": "waits",
+/**
+ * Who.
+ */
+name: string, } | { "kind": "admitted",
+/**
+ * Who.
+ */
+name: string, } | { "kind": "kept_out",
+/**
+ * Who.
+ */
+name: string, } | { "kind": "locked",
+/**
+ * On or off.
+ */
+locked: boolean, } | { "kind": "removed",
+/**
+ * Who.
+ */
+name: string, } | { "kind": "readmitted",
+/**
+ * Who.
+ */
+name: string, } | { "kind": "took_over",
+/**
+ * Who.
+ */
+name: string,
+/**
+ * After whom.
+ */
+before: string, } | { "kind": "handed_over",
+/**
+ * To whom.
+ */
+to: string, } | { "kind": "split_seen",
+/**
+ * Since when.
+ */
+fromMs: number, } | { "kind": "merged",
+/**
+ * Since when they were two.
+ */
+fromMs: number,
+/**
+ * Until when.
+ */
+untilMs: number, } | { "kind": "sign_of_life",
+/**
+ * To this.
+ */
+now: SignOfLife, } | { "kind": "line",
+/**
+ * There is one.
+ */
+up: boolean, } | { "kind": "refused",
+/**
+ * Why.
+ */
+cause: RefusedCause,
+/**
+ * How many.
+ */
+count: number, } | { "kind": "evidence",
+/**
+ * Of what.
+ */
+what: EvidenceKind,
+/**
+ * Against whom, if that is known.
+ */
+against: string | null, } | { "kind": "spoken",
+/**
+ * How.
+ */
+how: SpokenEnd, } | { "kind": "device_changed",
+/**
+ * Who.
+ */
+name: string, } | { "kind": "bot_owned",
+/**
+ * The bot.
+ */
+bot: string,
+/**
+ * Who.
+ */
+owner: string, } | { "kind": "omitted",
+/**
+ * How many.
+ */
+count: number, } | { "kind": "over",
+/**
+ * Why.
+ */
+why: LeftReason, };
+/**
+ * One step.
+ */
+export type JournalRow = {
+/**
+ * Its number in the chain, counted from 0.
+ */
+n: number,
+/**
+ * When, by this device's clock.
+ */
+atMs: number,
+/**
+ * The epoch that it is about, or that was in use then.
+ */
+epoch: number | null,
+/**
+ * What.
+ */
+event: JournalEvent,
+/**
+ * Whose step it was.
+ */
+by: By, };
+/**
+ * A journal as this device can show it.
+ */
+export type JournalView = {
+/**
+ * Whether the chain holds; `None` where only the timeline was kept.
+ */
+chain: Chain | null,
+/**
+ * Every step, newest first.
+ */
+rows: Array<JournalRow>,
+/**
+ * One entry per epoch, newest first.
+ */
+timeline: Array<TimelineEntry>, };
+/**
  * How far the key of one epoch has come on this device.
  */
 export type KeyPhase = "made" | "shared" | "in_use" | "retiring" | "erased";
@@ -525,9 +765,9 @@ names: Array<string>, } | { "kind": "removed",
  */
 name: string,
 /**
- * By whom.
+ * By whom, if that was written down.
  */
-by: string, } | { "kind": "invitations_expired",
+by: string | null, } | { "kind": "invitations_expired",
 /**
  * Whose.
  */
@@ -537,9 +777,9 @@ names: Array<string>, } | { "kind": "bot_admitted",
  */
 name: string,
 /**
- * By whom.
+ * By whom, if that was written down.
  */
-by: string, } | { "kind": "off_record",
+by: string | null, } | { "kind": "off_record",
 /**
  * The bot.
  */
@@ -553,9 +793,9 @@ name: string, } | { "kind": "timer",
  */
 minutes: number, } | { "kind": "requested",
 /**
- * Who.
+ * Who, if that was written down.
  */
-by: string, } | { "kind": "device_changed",
+by: string | null, } | { "kind": "device_changed",
 /**
  * Who.
  */
@@ -596,6 +836,10 @@ backend: string | null,
  * When the entry was last seen, if it ever was.
  */
 lastSeenAtMs: number | null, };
+/**
+ * Why this device is out of the meeting.
+ */
+export type LeftReason = "left" | "ended" | "kept_out" | "removed" | "elsewhere" | "replaced";
 /**
  * Levels, at most 20 times a second, beside the snapshots.
  */
@@ -813,6 +1057,14 @@ removed: Array<RemovedView>,
  */
 code: string | null,
 /**
+ * The spoken code; `None` where this meeting has none.
+ */
+spoken: Spoken | null,
+/**
+ * What was kept as evidence, oldest first.
+ */
+evidence: Array<EvidenceView>,
+/**
  * One entry per epoch, newest first.
  */
 timeline: Array<TimelineEntry>,
@@ -1020,6 +1272,10 @@ epochs: number,
  */
 confirmed: boolean, };
 /**
+ * Why a message was refused.
+ */
+export type RefusedCause = "malformed" | "not_authentic" | "not_allowed" | "stale" | "missing" | "inconsistent" | "unsupported";
+/**
  * Whether the relay answers.
  */
 export type RelayReach = "unknown" | "reachable" | "unreachable";
@@ -1056,9 +1312,13 @@ id: string, } | { "kind": "link",
  */
 preview: LinkPreview, } | { "kind": "journal",
 /**
- * One entry per epoch.
+ * Every step.
  */
-entries: Array<TimelineEntry>, };
+journal: JournalView, } | { "kind": "saved",
+/**
+ * Where.
+ */
+path: string, };
 /**
  * What this user may do in the meeting.
  */
@@ -1132,6 +1392,10 @@ evenVolume: boolean,
  */
 coverTraffic: boolean, };
 /**
+ * What is known of the sign of life of whoever looks after the key.
+ */
+export type SignOfLife = "steady" | "stale" | "cut" | "forgotten";
+/**
  * The meeting was in two parts.
  */
 export type Split = {
@@ -1151,6 +1415,30 @@ epoch: number | null,
  * The user has opened it since it ended.
  */
 read: boolean, };
+/**
+ * A run of the spoken code: three words that are the same for everyone only if nobody sits between.
+ */
+export type Spoken = { "kind": "idle" } | { "kind": "running",
+/**
+ * How many are ready.
+ */
+have: number,
+/**
+ * Of how many.
+ */
+of: number, } | { "kind": "code",
+/**
+ * In the order in which they are read.
+ */
+words: Array<string>, } | { "kind": "failed",
+/**
+ * How often in a row.
+ */
+times: number, } | { "kind": "compare_fingerprints" };
+/**
+ * How a run of the spoken code ended.
+ */
+export type SpokenEnd = "shown" | "rotated" | "missing" | "cheated" | "replaced";
 /**
  * A recurring meeting that this profile is part of.
  */
@@ -1268,6 +1556,14 @@ madeBy: string,
  */
 madeHere: boolean,
 /**
+ * Who got it, by name, without whoever made it.
+ */
+sharedWith: Array<string>,
+/**
+ * Who confirmed it, in the order of arrival; empty where that was not written down.
+ */
+confirmations: Array<Confirmation>,
+/**
  * How many have confirmed, this device included.
  */
 confirmed: number,
@@ -1287,6 +1583,10 @@ madeAtMs: number,
  * When it came into use.
  */
 inUseAtMs: number | null,
+/**
+ * When another came into use after it.
+ */
+retiredAtMs: number | null,
 /**
  * When it was erased or, while `phase` is `retiring`, when it will be.
  */

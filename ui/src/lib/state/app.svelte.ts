@@ -20,6 +20,8 @@ class App {
 
   /** "Continue on another device" is open. */
   device = $state(false);
+  /** "Compare the meeting code" is open. */
+  comparing = $state(false);
 
   private backend: Backend | null = null;
   private way = $state.raw<{ place: Place; from: string | null }[]>([]);
@@ -45,7 +47,7 @@ class App {
     if (before !== null && update.view.revision <= before.revision) return;
     if (!before?.meeting && update.view.meeting) this.way = [];
     if (before?.meeting && before.meeting.standup !== update.view.meeting?.standup) this.drawer = false;
-    if (before?.meeting && !inMeeting(update.view)) this.device = false;
+    if (!inMeeting(update.view)) this.device = this.comparing = false;
     this.view = update.view;
     announcer.say(announcements(before, update.view, Date.now()));
   }
@@ -66,6 +68,12 @@ class App {
 
   go(place: Place): void {
     this.way = [...this.way, { place, from: focusMark() }];
+  }
+
+  /** Goes somewhere from the drawer: one that floats would lie over it. */
+  inside(place: Place): void {
+    if (matchMedia("(max-width: 960px)").matches) this.drawer = false;
+    this.go(place);
   }
 
   /** Changes the place shown now, without a step to come back to. */

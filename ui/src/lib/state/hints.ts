@@ -59,3 +59,17 @@ export function showLobby(entries: { id: string; name: string }[]): void {
     toasts.show({ text: w.lobby.cameIn(entry.name), icon: "user", about: entry.id, action });
   }
 }
+
+const SPOKEN = "spoken code";
+let said: string | null = null;
+
+/** A code that somebody started is there: a toast leads to it, unless it is looked at. */
+export function showSpoken(words: string[] | null): void {
+  const now = words?.join(" ") ?? null;
+  if (app.comparing) toasts.settle(SPOKEN);
+  if (now === said) return;
+  said = now;
+  toasts.settle(SPOKEN);
+  if (now === null || app.comparing) return;
+  toasts.show({ text: w.spoken.toast, icon: "info", about: SPOKEN, action: { label: w.meeting.look, run: () => (app.comparing = true) } });
+}

@@ -1,9 +1,11 @@
 /** What a screen reader is told when one snapshot follows another. */
 import type { AppView, MeetingView } from "$lib/ipc/bindings";
 import { w } from "$lib/words";
+import { evidenceSentence } from "./evidence";
 import { securityLine } from "./line";
 import { othersHere } from "./people";
 import { reason } from "./reasons";
+import { spokenWords } from "./spoken";
 
 export interface Announcements {
   polite: string[];
@@ -52,6 +54,11 @@ export function announcements(before: AppView | null, after: AppView, now: numbe
   for (const m of fresh.members.filter((one) => one.role === "bot")) {
     const was = old.members.find((o) => o.idx === m.idx);
     if (was && (was.presence === "off") !== (m.presence === "off")) said.polite.push(m.presence === "off" ? w.reason.offRecord(m.name) : w.reason.onRecord(m.name));
+  }
+  const words = spokenWords(fresh.spoken);
+  if (words && words.join() !== spokenWords(old.spoken)?.join()) said.polite.push(w.spoken.announced(words.join(" ")));
+  for (const exhibit of fresh.evidence.filter((e) => !old.evidence.some((o) => o.id === e.id))) {
+    said.assertive.push(evidenceSentence(exhibit.what, exhibit.against));
   }
   if (old.locked !== fresh.locked) said.polite.push(fresh.locked ? w.announce.locked : w.announce.unlocked);
   const out = fresh.removed.filter((r) => !old.removed.some((o) => o.fingerprint.id === r.fingerprint.id));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { KeyPhase, TimelineEntry } from "$lib/ipc/bindings";
 import { scenario } from "$lib/backend/samples";
 import { announcements } from "./announce";
 import { checkScan, digitRows, groups, wordRows } from "./codes";
@@ -13,8 +14,8 @@ import { reason } from "./reasons";
 import { screen } from "./screen";
 import { rings } from "./seal";
 import { startCorner } from "./tile";
-import { bar, how } from "./timeline";
-import { age, elapsed } from "./times";
+import { bar, details, how } from "./timeline";
+import { age, clock, elapsed } from "./times";
 import { titleOf } from "./title";
 
 const NOW = 1_800_000_000_000;
@@ -53,7 +54,7 @@ describe("the seal", () => {
 });
 
 describe("the key timeline", () => {
-  const entry = { epoch: 6, reason: { kind: "started" as const }, madeBy: "Jonas", madeHere: false, confirmed: 5, members: 5, phase: "in_use" as const, madeAtMs: NOW, inUseAtMs: NOW, erasedAtMs: null };
+  const entry: TimelineEntry = { epoch: 6, reason: { kind: "started" as const }, madeBy: "Jonas", madeHere: false, sharedWith: ["Sana", "Mina"], confirmations: [{ name: "Mina", atMs: NOW }, { name: "Sana", atMs: NOW + 1000 }], confirmed: 5, members: 5, phase: "in_use", madeAtMs: NOW, inUseAtMs: NOW, retiredAtMs: null, erasedAtMs: null };
   it("says who made a key and how many confirmed", () => {
     expect(how(entry, NOW)).toBe("Made by Jonas’s device, confirmed 5 of 5");
     expect(how({ ...entry, madeHere: true }, NOW)).toBe("Made by this device, confirmed 5 of 5");
@@ -61,6 +62,18 @@ describe("the key timeline", () => {
   it("counts down to the erasing and then says when it was", () => {
     expect(how({ ...entry, phase: "retiring", erasedAtMs: NOW + 2_400 }, NOW)).toBe("Confirmed 5 of 5. Erased in 3 s");
     expect(how({ ...entry, phase: "erased", erasedAtMs: NOW }, NOW)).toMatch(/^Confirmed 5 of 5\. Erased \d\d:\d\d:\d\d$/);
+  });
+  it("tells everything about an epoch", () => {
+    const told = Object.fromEntries(details(entry, NOW).map((d) => [d.label, d.text]));
+    const [first, second] = [clock(NOW), clock(NOW + 1000)];
+    expect(told).toEqual({ "Made by": "Jonas’s device", "Shared with": "Sana and Mina", Confirmed: `Mina ${first}, Sana ${second}`, "In use": `Since ${first}`, Erased: "Not yet" });
+  });
+  it("says what it does not know, and what never was", () => {
+    const texts = (part: Partial<typeof entry>, phase: KeyPhase) => details({ ...entry, ...part, phase }, NOW).map((d) => d.text);
+    expect(texts({ sharedWith: [], confirmations: [], madeHere: true }, "in_use").slice(0, 3)).toEqual(["This device", "Nobody else", "5 of 5"]);
+    expect(texts({ confirmations: [], confirmed: 0 }, "shared")[2]).toBe("Nobody yet");
+    expect(texts({ inUseAtMs: null, erasedAtMs: NOW }, "erased").slice(3)).toEqual(["Never", clock(NOW)]);
+    expect(texts({ erasedAtMs: NOW + 2_400, retiredAtMs: NOW + 1000 }, "retiring").slice(3)).toEqual([`${clock(NOW)} to ${clock(NOW + 1000)}`, "In 3 s"]);
   });
   it("shows the phase that was reached", () => {
     expect(bar("in_use").map((p) => p.state)).toEqual(["done", "done", "now", "open"]);
@@ -71,6 +84,8 @@ describe("the key timeline", () => {
     expect(reason({ kind: "joined", names: ["Leo", "Noor"] })).toBe("Leo and Noor joined");
     expect(reason({ kind: "timer", minutes: 5 })).toBe("5 minutes passed");
     expect(reason({ kind: "requested", by: "Ines" })).toBe("New key by Ines");
+    expect(reason({ kind: "removed", name: "Leo", by: "Jonas" })).toBe("Leo removed by Jonas");
+    expect(reason({ kind: "removed", name: "Leo", by: null })).toBe("Leo removed");
   });
 });
 
@@ -161,6 +176,12 @@ describe("a screen reader is told", () => {
   it("at once, of a closed microphone and a changed key", () => {
     expect(announcements(live, meeting({ microphone: { kind: "closed_no_heartbeat" } }), NOW).assertive[0]).toContain("Microphone closed");
     expect(announcements(live, scenario("lobby"), NOW).assertive).toEqual(["Key changed: Tomas"]);
+  });
+  it("of a spoken code, and at once of what was refused and is kept", () => {
+    expect(announcements(live, scenario("spoken-code"), NOW).polite).toEqual(["Spoken code: final pledge card"]);
+    expect(announcements(live, scenario("evidence"), NOW).assertive[0]).toBe(
+      "Two different keys were announced by Jonas for the same epoch. Neither could have been a mistake of the network. The proof is kept.",
+    );
   });
   it("that the meeting was locked, and who was removed", () => {
     expect(announcements(live, meeting({ locked: true }), NOW).polite).toEqual(["Locked: only people already seen here come in"]);

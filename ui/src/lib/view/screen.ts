@@ -11,7 +11,7 @@ export type Place =
   | { kind: "settings"; page: SettingsPage }
   | { kind: "lobby" }
   | { kind: "protects" }
-  | { kind: "journal"; meeting: string; title: string };
+  | { kind: "journal"; meeting: string | null; title: string };
 
 export type Screen =
   | { kind: "starting" }
@@ -23,7 +23,8 @@ export type Screen =
   | { kind: "ended" }
   | Place;
 
-const OUTSIDE_ONLY = new Set<Place["kind"]>(["standup", "link", "journal"]);
+const OUTSIDE_ONLY = new Set<Place["kind"]>(["standup", "link"]);
+const AFTER = new Set<Place["kind"]>(["compare", "settings", "journal"]);
 const INSIDE_ONLY = new Set<Place["kind"]>(["lobby"]);
 
 export function screen(view: AppView | null, way: Place[]): Screen {
@@ -34,7 +35,7 @@ export function screen(view: AppView | null, way: Place[]): Screen {
   const place = way[way.length - 1];
   const phase = view.meeting?.phase.kind;
   if (phase === undefined) return place && !INSIDE_ONLY.has(place.kind) ? place : { kind: "home" };
-  if (phase === "ended") return place?.kind === "compare" || place?.kind === "settings" ? place : { kind: "ended" };
+  if (phase === "ended") return place && AFTER.has(place.kind) ? place : { kind: "ended" };
   if (phase !== "live" && phase !== "reconnecting") return place?.kind === "settings" ? place : { kind: "entering" };
   return place && !OUTSIDE_ONLY.has(place.kind) ? place : { kind: "meeting" };
 }

@@ -14,6 +14,36 @@ export function bar(phase: KeyPhase): BarPart[] {
   return BAR.map((part, at) => ({ phase: part, state: at < reached ? "done" : at === reached ? "now" : "open" }));
 }
 
+export interface Detail {
+  label: string;
+  text: string;
+}
+
+const inUse = ({ inUseAtMs, retiredAtMs, phase }: TimelineEntry): string => {
+  if (inUseAtMs === null) return phase === "erased" ? w.timeline.never : w.timeline.notYet;
+  const from = clock(inUseAtMs);
+  return retiredAtMs === null ? w.timeline.since(from) : w.timeline.fromTo(from, clock(retiredAtMs));
+};
+
+const erased = ({ erasedAtMs, phase }: TimelineEntry, now: number): string => {
+  if (erasedAtMs === null) return w.timeline.notYet;
+  return phase === "retiring" ? w.timeline.inSeconds(Math.max(1, Math.ceil((erasedAtMs - now) / 1000))) : clock(erasedAtMs);
+};
+
+/** Everything about one epoch: who made it, who got it, who confirmed and when, how long it was used. */
+export function details(entry: TimelineEntry, now: number): Detail[] {
+  const { madeHere, madeBy, sharedWith, confirmations, confirmed, members } = entry;
+  const t = w.timeline;
+  const acks = confirmations.map((c) => t.at(c.name, clock(c.atMs))).join(", ");
+  return [
+    { label: t.made, text: madeHere ? t.thisDevice : t.device(madeBy) },
+    { label: t.sharedWith, text: sharedWith.length > 0 ? w.list(sharedWith) : t.nobodyElse },
+    { label: t.confirmedBy, text: acks || (confirmed > 0 ? t.counted(confirmed, members) : t.nobodyYet) },
+    { label: t.inUse, text: inUse(entry) },
+    { label: t.erased, text: erased(entry, now) },
+  ];
+}
+
 /** The newest entry that is not over carries the bar. */
 export const isCurrent = (entry: TimelineEntry) => entry.phase !== "retiring" && entry.phase !== "erased";
 
