@@ -7,14 +7,15 @@ use serde_json::json;
 use standfast_client::call::{Call, CallEvent};
 use standfast_client::entropy::OsEntropy;
 use standfast_client::figures;
-use standfast_client::profile::{As, Attendance, Profile};
+use standfast_client::profile::{Attendance, Profile};
 use standfast_client::transport::RelayAddr;
 use standfast_client::voice::{Choice, InputChoice, OutputChoice, VoiceConfig};
 use standfast_crypto::Link;
 use standfast_meeting::{Admission, Command, Phase};
 use tokio::sync::mpsc;
 
-use crate::{JoinArgs, report};
+use crate::part::target;
+use crate::{JoinArgs, commands, report};
 
 /// Creates a standup and prints its link.
 pub(crate) fn create(profile: &Profile, relay: &str, title: &str) -> Result<()> {
@@ -37,10 +38,13 @@ pub(crate) fn list(profile: &Profile) -> Result<()> {
 
 /// Takes part until told to leave, or until the meeting is over.
 pub(crate) fn join(profile: Profile, args: JoinArgs) -> Result<()> {
-    let link = Link::parse(&args.link)?;
+    let (link, part) = target(&args)?;
+    if args.pcm {
+        report::to_standard_error();
+    }
     profile.remember(&link, "Standup")?;
     let attendance = Attendance {
-        part: As::Person,
+        part,
         name: args.name.clone(),
         muted: args.muted,
         voice: voice(&args),
@@ -51,7 +55,8 @@ pub(crate) fn join(profile: Profile, args: JoinArgs) -> Result<()> {
     let (call, events) = Call::start(config)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let first_audio_ms = runtime.block_on(attend(&profile, &link, &call, events, &args));
+    let lines = if args.commands { commands::listen()? } else { mpsc::unbounded_channel().1 };
+    let first_audio_ms = runtime.block_on(attend(&profile, &link, &call, events, lines, &args));
     report::line(&figures::end(&call.view(), first_audio_ms));
     if let Some(path) = &args.journal {
         let journal = serde_json::to_vec_pretty(&figures::journal(&call.view().meeting))?;
@@ -70,7 +75,12 @@ fn voice(args: &JoinArgs) -> VoiceConfig {
             Some(path) => InputChoice::Wav(path.clone()),
             None => InputChoice::Off,
         };
-        (input, args.record.clone().map_or(OutputChoice::Null, OutputChoice::Wav))
+        let output = match (args.pcm, &args.record) {
+            (true, wav) => OutputChoice::Pcm { wav: wav.clone() },
+            (false, Some(wav)) => OutputChoice::Wav(wav.clone()),
+            (false, None) => OutputChoice::Null,
+        };
+        (input, output)
     };
     VoiceConfig { input, output, muted: true, ..VoiceConfig::default() }
 }
@@ -80,6 +90,7 @@ async fn attend(
     link: &Link,
     call: &Call,
     mut events: mpsc::UnboundedReceiver<CallEvent>,
+    mut lines: mpsc::UnboundedReceiver<String>,
     args: &JoinArgs,
 ) -> Option<u64> {
     let mut view = call.watch();
@@ -101,6 +112,7 @@ async fn attend(
         tokio::select! {
             changed = view.changed() => if changed.is_err() { return first_audio_ms },
             Some(event) = events.recv() => keep(profile, link, call, event),
+            Some(line) = lines.recv() => obey(call, &line),
             _ = poll.tick() => {
                 first_audio_ms = first_audio_ms.or_else(|| figures::first_audio_ms(call));
                 if !leaving && done(call, args) {
@@ -114,6 +126,12 @@ async fn attend(
             }
         }
     }
+}
+
+/// Carries out one line of a script.
+fn obey(call: &Call, line: &str) {
+    let outcome = commands::read(line, &call.view().meeting).map(|command| call.command(command));
+    report::line(&commands::answer(line, outcome));
 }
 
 fn keep(profile: &Profile, link: &Link, call: &Call, event: CallEvent) {

@@ -4,8 +4,12 @@
 //! standard error. Names, links and codes are printed because they were asked for, never logged.
 
 mod attend;
+mod commands;
 mod identity;
+mod part;
 mod report;
+#[cfg(test)]
+mod testing;
 
 use std::path::PathBuf;
 
@@ -69,6 +73,29 @@ pub(crate) struct JoinArgs {
     /// Record what is heard into this WAV file (48 kHz, mono).
     #[arg(long, value_name = "WAV")]
     record: Option<PathBuf>,
+    /// Write what is heard to standard output as raw samples (48 kHz, mono, signed 16 bit,
+    /// little-endian), for another program; events go to standard error then.
+    #[arg(long, conflicts_with = "devices")]
+    pcm: bool,
+    /// Take part as a bot: shown as one, let in by hand, on or off the record. Its owner has to say
+    /// that it is theirs.
+    #[arg(long, requires = "owner")]
+    bot: bool,
+    /// The bot's owner: a fingerprint's id, or the text of its QR code.
+    #[arg(long, value_name = "FINGERPRINT", requires = "bot")]
+    owner: Option<String>,
+    /// Take the place of another device of yours: the file holds the pairing code that it shows. The
+    /// link is the one that it copies, or any with --replaces.
+    #[arg(long, value_name = "FILE", conflicts_with = "bot")]
+    pairing_code_file: Option<PathBuf>,
+    /// The other device's fingerprint, when the link does not name it.
+    #[arg(long, value_name = "FINGERPRINT", requires = "pairing_code_file")]
+    replaces: Option<String>,
+    /// Read commands from standard input, one a line: admit NAME, keep-out NAME, remove NAME, readmit
+    /// NAME, lock, unlock, rotate, mute, unmute, off BOT, on BOT, own BOT, look-after BOT,
+    /// offer-device, withdraw-device, vouch, leave, end. A fingerprint names somebody for certain.
+    #[arg(long)]
+    commands: bool,
     /// Use the system's microphone and speaker instead of files.
     #[arg(long, conflicts_with_all = ["speak", "record"])]
     devices: bool,

@@ -1,16 +1,30 @@
 //! What is printed: one JSON object a line.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use standfast_client::call::{CallView, LineState};
 use standfast_client::figures;
 use standfast_client::profile::hex;
 use standfast_crypto::Fingerprint;
-use standfast_meeting::Snapshot;
+use standfast_meeting::{DeviceOffer, Knock, Owner, Snapshot};
+
+/// Standard output carries sound.
+static ASIDE: AtomicBool = AtomicBool::new(false);
+
+/// From here on, lines go to standard error: standard output is for sound.
+pub(crate) fn to_standard_error() {
+    ASIDE.store(true, Ordering::Relaxed);
+}
 
 /// Prints one line.
 pub(crate) fn line(value: &Value) {
-    println!("{value}");
+    if ASIDE.load(Ordering::Relaxed) {
+        eprintln!("{value}");
+    } else {
+        println!("{value}");
+    }
 }
 
 /// Prints a fingerprint in all its forms.
@@ -35,9 +49,39 @@ pub(crate) fn state(view: &CallView) -> Value {
         "coming": s.coming.as_ref().map(|e| e.number),
         "code": s.code,
         "roster": roster(s),
-        "lobby": s.lobby.iter().map(|k| json!({ "name": k.name, "fingerprint": hex(&k.fp.0) })).collect::<Vec<_>>(),
+        "lobby": s.lobby.iter().map(knock).collect::<Vec<_>>(),
+        "locked": s.locked,
+        "host": s.rights.host,
+        "removed": s.removed.iter().map(|r| json!({ "name": r.name, "fingerprint": hex(&r.fp.0) })).collect::<Vec<_>>(),
+        "looks_after_key": s.generator_name,
+        "taken_over_from": s.taken_over_from,
+        "split": s.split.map(|split| json!({ "from_ms": split.from_ms, "until_ms": split.until_ms, "epoch": split.epoch })),
+        "device": s.device.as_ref().map(device),
         "pulse": format!("{:?}", s.pulse).to_lowercase(),
         "microphone": format!("{:?}", s.microphone),
+    })
+}
+
+fn owner(owner: &Owner) -> Value {
+    json!({ "name": owner.name, "me": owner.me, "fingerprint": hex(&owner.fp.0) })
+}
+
+fn knock(k: &Knock) -> Value {
+    json!({
+        "name": k.name,
+        "fingerprint": hex(&k.fp.0),
+        "trust": format!("{:?}", k.trust),
+        "owner": k.bot.as_ref().map(owner),
+        "owned": k.owned,
+    })
+}
+
+/// The pairing code was asked for with `offer-device`, so it is printed.
+fn device(offer: &DeviceOffer) -> Value {
+    json!({
+        "code": offer.code,
+        "until_ms": offer.until_ms,
+        "asks": offer.request.map(|(_, fp)| hex(&fp.0)),
     })
 }
 
@@ -52,6 +96,10 @@ fn roster(s: &Snapshot) -> Vec<Value> {
             "trust": format!("{:?}", m.trust),
             "confirmed": m.confirmed,
             "muted": m.muted,
+            "organizer": m.organizer,
+            "host": m.host,
+            "owner": m.bot.as_ref().map(owner),
+            "replaces": m.replaces,
         })
     };
     s.members.iter().map(member).collect()

@@ -15,6 +15,7 @@
 
 mod capture;
 mod frames;
+mod pcm;
 mod playout;
 mod shared;
 mod sink;
@@ -65,6 +66,12 @@ pub enum OutputChoice {
     Device(Choice),
     /// A WAV file (48 kHz, mono, 16 bit) is recorded until the voice is dropped.
     Wav(PathBuf),
+    /// Raw samples (48 kHz, mono, 16 bit, little-endian) on standard output, and in a WAV file if
+    /// one is named. A reader that is too slow misses something; the meeting does not wait for it.
+    Pcm {
+        /// The file.
+        wav: Option<PathBuf>,
+    },
 }
 
 /// How to start a [`Voice`].

@@ -7,6 +7,7 @@ use std::path::Path;
 use standfast_audio::{AudioError, Choice, Playback};
 use standfast_media::{Block, SAMPLE_RATE};
 
+use super::pcm::{PcmSink, sample16};
 use super::source::{Pace, Retry, open_or_default};
 use super::{DeviceState, OutputChoice, VoiceError};
 
@@ -18,6 +19,7 @@ pub(super) enum Sink {
     Null(Pace),
     Device(Box<DeviceSink>),
     Wav(WavSink),
+    Pcm { pcm: PcmSink, wav: Option<WavSink>, pace: Pace },
 }
 
 impl Sink {
@@ -26,6 +28,11 @@ impl Sink {
             OutputChoice::Null => Self::Null(Pace::default()),
             OutputChoice::Device(choice) => Self::Device(Box::new(DeviceSink::new(choice.clone()))),
             OutputChoice::Wav(path) => Self::Wav(WavSink::create(path)?),
+            OutputChoice::Pcm { wav } => Self::Pcm {
+                pcm: PcmSink::new(std::io::stdout())?,
+                wav: wav.as_deref().map(WavSink::create).transpose()?,
+                pace: Pace::default(),
+            },
         })
     }
 
@@ -35,6 +42,7 @@ impl Sink {
             Self::Null(pace) => pace.is_due(),
             Self::Device(device) => device.wants_block(),
             Self::Wav(wav) => wav.pace.is_due(),
+            Self::Pcm { pace, .. } => pace.is_due(),
         }
     }
 
@@ -43,6 +51,12 @@ impl Sink {
             Self::Null(_) => {}
             Self::Device(device) => device.write(block),
             Self::Wav(wav) => wav.write(block),
+            Self::Pcm { pcm, wav, .. } => {
+                pcm.write(block);
+                if let Some(wav) = wav {
+                    wav.write(block);
+                }
+            }
         }
     }
 
@@ -59,6 +73,7 @@ impl Sink {
             Self::Null(_) => DeviceState::Off,
             Self::Device(_) => DeviceState::Opening,
             Self::Wav(_) => DeviceState::Open("WAV file".into()),
+            Self::Pcm { .. } => DeviceState::Open("standard output".into()),
         }
     }
 
@@ -164,8 +179,7 @@ impl WavSink {
     fn write(&mut self, block: &Block) {
         // A full disk must not end the meeting: the recording stops growing.
         for sample in block {
-            let sample = (sample.clamp(-1.0, 1.0) * f32::from(i16::MAX)) as i16;
-            if self.writer.write_sample(sample).is_err() {
+            if self.writer.write_sample(sample16(*sample)).is_err() {
                 return;
             }
         }
