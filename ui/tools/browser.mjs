@@ -94,6 +94,8 @@ export const SCREENS = [
   { name: "compare-stop", fake: "meeting", tile: 4, click: ["compare", "differs"] },
   { name: "protects", fake: "meeting", click: ["open-security", "protects"] },
   { name: "ended", fake: "ended" },
+  { name: "ended-removed", fake: "ended-removed" },
+  { name: "ended-replaced", fake: "ended-replaced" },
   { name: "settings-audio", fake: "home", click: ["settings"] },
   { name: "settings-you", fake: "home", click: ["you"] },
   { name: "settings-appearance", fake: "home", click: ["settings", "settings-appearance"] },

@@ -5,7 +5,7 @@ use standfast_client::profile::hex;
 use standfast_client::voice::{AudioError, DeviceState, Devices, Levels};
 use standfast_crypto::Fingerprint;
 use standfast_ipc::{
-    Connection, EpochView, Heartbeat, KeyReason, MeetingPhase, MeetingView, Microphone,
+    Connection, EpochView, Heartbeat, KeyReason, LeftReason, MeetingPhase, MeetingView, Microphone,
     PendingEpoch, Quality, Rights, Split, Takeover,
 };
 use standfast_meeting::{
@@ -81,8 +81,18 @@ fn phase(source: &Source<'_>, s: &Snapshot) -> MeetingPhase {
         Phase::Left(why) => MeetingPhase::Ended {
             at_ms: s.erased_ms.unwrap_or(source.now_ms),
             erased_at_ms: s.erased_ms,
-            for_everyone: why == LeftWhy::Ended,
+            why: left(why),
         },
+    }
+}
+
+fn left(why: LeftWhy) -> LeftReason {
+    match why {
+        LeftWhy::Left => LeftReason::Left,
+        LeftWhy::Ended => LeftReason::Ended,
+        LeftWhy::KeptOut => LeftReason::KeptOut,
+        LeftWhy::Removed => LeftReason::Removed,
+        LeftWhy::Elsewhere => LeftReason::Elsewhere,
     }
 }
 

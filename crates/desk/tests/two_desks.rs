@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use standfast_desk::{Desk, DeskOptions};
 use standfast_ipc::{
-    AppView, Command, IdentityView, JoinTarget, MeetingPhase, MeetingView, Reply, Trust, UiUpdate,
+    AppView, Command, IdentityView, JoinTarget, LeftReason, MeetingPhase, MeetingView, Reply,
+    Trust, UiUpdate,
 };
 use standfast_vault::{KeychainSource, ProfileName};
 
@@ -142,7 +143,10 @@ fn a_standup_from_first_run_to_the_next_day() {
     ines.ask(Command::EndForAll);
     for seat in [&ines, &mina] {
         seat.meeting("the end", |m| {
-            matches!(m.phase, MeetingPhase::Ended { for_everyone: true, erased_at_ms: Some(_), .. })
+            matches!(
+                m.phase,
+                MeetingPhase::Ended { why: LeftReason::Ended, erased_at_ms: Some(_), .. }
+            )
         });
         seat.until("a journal", |v| {
             v.recent.first().is_some_and(|r| r.epochs >= 2 && r.title == v.standups[0].title)

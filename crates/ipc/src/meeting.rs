@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Connection, DeviceOffer, EvidenceKind, KeyReason, LobbyEntry, MemberView, RemovedView,
-    TimelineEntry,
+    Connection, DeviceOffer, EvidenceKind, KeyReason, LeftReason, LobbyEntry, MemberView,
+    RemovedView, TimelineEntry,
 };
 
 /// Where this device stands with the meeting.
@@ -44,8 +44,8 @@ pub enum MeetingPhase {
         at_ms: u64,
         /// When the last key was gone from this computer's memory.
         erased_at_ms: Option<u64>,
-        /// Ended for everyone, not only left.
-        for_everyone: bool,
+        /// Why this device is out of it.
+        why: LeftReason,
     },
 }
 

@@ -94,7 +94,7 @@ export function fakeBackend(query: URLSearchParams): Backend {
         break;
       case "leave":
       case "end_for_all":
-        meeting({ phase: { kind: "ended", atMs: Date.now(), erasedAtMs: Date.now(), forEveryone: command.kind === "end_for_all" } });
+        meeting({ phase: { kind: "ended", atMs: Date.now(), erasedAtMs: Date.now(), why: command.kind === "end_for_all" ? "ended" : "left" } });
         break;
       case "dismiss_meeting":
         change({ meeting: null });

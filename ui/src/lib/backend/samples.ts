@@ -203,10 +203,12 @@ const SCENARIOS: Record<string, Partial<AppView>> = {
   refused: inMeeting({ phase: { kind: "refused", by: "Jonas" } }),
   ended: {
     meeting: {
-      ...SETTLED, phase: { kind: "ended", atMs: now, erasedAtMs: now, forEveryone: true }, startedAtMs: ago(14 * 60), epoch: null, code: null,
+      ...SETTLED, phase: { kind: "ended", atMs: now, erasedAtMs: now, why: "ended" }, startedAtMs: ago(14 * 60), epoch: null, code: null,
       timeline: SETTLED.timeline.map((e) => ({ ...e, phase: "erased", erasedAtMs: e.erasedAtMs ?? now })),
     },
   },
+  "ended-removed": { meeting: { ...SETTLED, phase: { kind: "ended", atMs: now, erasedAtMs: now, why: "removed" }, epoch: null, code: null } },
+  "ended-replaced": { meeting: { ...SETTLED, phase: { kind: "ended", atMs: now, erasedAtMs: now, why: "replaced" }, epoch: null, code: null } },
   hint: { ...inMeeting({}), hints: [{ kind: "talking_while_muted" }] },
 };
 

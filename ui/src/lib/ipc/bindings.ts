@@ -965,9 +965,9 @@ atMs: number,
  */
 erasedAtMs: number | null,
 /**
- * Ended for everyone, not only left.
+ * Why this device is out of it.
  */
-forEveryone: boolean, };
+why: LeftReason, };
 /**
  * The meeting that this device is in, or was in until the ended screen is closed.
  */

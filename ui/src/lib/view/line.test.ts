@@ -85,7 +85,7 @@ describe("the security line says", () => {
     expect(said({ epoch: null })[0]).toBe("Connecting");
   });
   it("that every key is erased", () => {
-    const ended = (erasedAtMs: number | null) => ({ phase: { kind: "ended" as const, atMs: NOW, erasedAtMs, forEveryone: true } });
+    const ended = (erasedAtMs: number | null) => ({ phase: { kind: "ended" as const, atMs: NOW, erasedAtMs, why: "ended" as const } });
     expect(said(ended(NOW))[0]).toBe("Erased");
     expect(said(ended(null))[0]).toBe("Erasing");
     expect(securityLine(meeting(ended(NOW)), NOW).seal.number).toBeNull();

@@ -1,5 +1,5 @@
 /** The English originals. Another language is another file of this shape. */
-import type { ErrorCode, KeychainCause } from "$lib/ipc/bindings";
+import type { ErrorCode, KeychainCause, LeftReason } from "$lib/ipc/bindings";
 
 const plural = (n: number, one: string, many: string) => (n === 1 ? `1 ${one}` : `${n} ${many}`);
 const numbers = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten"];
@@ -620,8 +620,14 @@ export const en = {
   },
 
   ended: {
-    title: "The meeting is over.",
-    titleLeft: "You left the meeting.",
+    titles: {
+      ended: "The meeting is over.",
+      left: "You left the meeting.",
+      kept_out: "You were not let in.",
+      removed: "You were removed from the meeting.",
+      elsewhere: "The meeting goes on in another window of yours.",
+      replaced: "The meeting goes on on your other device.",
+    } satisfies Record<LeftReason, string>,
     erased: (at: string) => `This computer erased every key at ${at}.`,
     erasing: "This computer is erasing every key.",
     summary: (length: string, epochs: number) => `${length}, ${plural(epochs, "epoch", "epochs")}`,
@@ -749,7 +755,6 @@ export const en = {
     waitWords: "This device’s 12 words",
     waitText: "It shows these twelve words. Say yes there, and this device takes its place.",
     changed: (name: string) => `${name} changed device`,
-    ended: "The meeting goes on on your other device.",
   },
 
   settings: {
