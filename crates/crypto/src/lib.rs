@@ -30,6 +30,7 @@ mod identity;
 mod known_answers;
 mod link;
 mod pairing;
+mod passphrase;
 mod secret;
 #[cfg(test)]
 mod testing;
@@ -43,6 +44,7 @@ pub use epoch::{Binding, EpochKeys, EpochSecret};
 pub use identity::{Fingerprint, Identity, Pseudonym, PublicIdentity, Scope, checkpoint_public};
 pub use link::{BOX_STEP, ControlKey, Link, LinkError, LinkKeys};
 pub use pairing::PairingCode;
+pub use passphrase::{EmptyPassphrase, Passphrase, PassphraseKey, normalize_passphrase};
 pub use secret::Secret;
 pub use wrap::{Contact, GeneratorKey, MAX_SKIP, ReceiveChain, SendChain, Unwrapped, Wrapped};
 

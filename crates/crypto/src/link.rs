@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use crate::enc::{Enc, hmac, kdf};
-use crate::{Entropy, Fingerprint, Refused, Secret, aead};
+use crate::{Entropy, Fingerprint, PassphraseKey, Refused, Secret, aead};
 
 /// Sealed control messages are padded to a multiple of this many bytes.
 pub const BOX_STEP: usize = 256;
@@ -122,13 +122,28 @@ impl Link {
         text
     }
 
-    /// The keys of everyone with the link.
+    /// The keys of everyone with the link, of a meeting without a passphrase.
     #[must_use]
     pub fn keys(&self) -> LinkKeys {
-        let root = |label| kdf(b"", self.secret.expose(), Enc::new(label));
+        self.keys_from(self.secret.expose())
+    }
+
+    /// The same with a passphrase. It is mixed into [`LinkKeys::psk`] and nothing else: who has the
+    /// link alone still reads the board, and finds there that a passphrase is missing.
+    #[must_use]
+    pub fn keys_with(&self, passphrase: &PassphraseKey) -> LinkKeys {
+        let both = Secret::<48>::from_fn(|both| {
+            let (first, second) = both.split_at_mut(32);
+            first.copy_from_slice(passphrase.secret().expose());
+            second.copy_from_slice(self.secret.expose());
+        });
+        self.keys_from(both.expose())
+    }
+
+    fn keys_from(&self, psk_from: &[u8]) -> LinkKeys {
         LinkKeys {
-            psk: root("SF1/psk"),
-            dir: root("SF1/dir"),
+            psk: kdf(b"", psk_from, Enc::new("SF1/psk")),
+            dir: kdf(b"", self.secret.expose(), Enc::new("SF1/dir")),
             secret: Secret::from_fn(|out| out.copy_from_slice(self.secret.expose())),
         }
     }
@@ -157,7 +172,7 @@ pub struct LinkKeys {
 }
 
 impl LinkKeys {
-    /// `link_psk`, salt of every wrap chain.
+    /// `link_psk`, salt of every wrap chain. With a passphrase, only who knows it has this.
     #[must_use]
     pub fn psk(&self) -> &Secret<32> {
         &self.psk
@@ -179,7 +194,7 @@ impl LinkKeys {
     /// Checks [`join_mac`](Self::join_mac) in constant time.
     ///
     /// # Errors
-    /// [`Refused`] for anyone without the link.
+    /// [`Refused`] for anyone without the link, or without the meeting's passphrase.
     pub fn check_join_mac(&self, body: &[u8], mac: &[u8; 32]) -> Result<(), Refused> {
         use subtle::ConstantTimeEq;
         if self.join_mac(body).ct_eq(mac).into() { Ok(()) } else { Err(Refused) }
@@ -250,6 +265,25 @@ mod tests {
             assert_eq!(read.organizer, Fingerprint([3; 32]));
             assert!(read.keys().psk().ct_eq(made.keys().psk().expose()));
         }
+    }
+
+    #[test]
+    fn a_passphrase_only_adds() {
+        let with = |key: u8| PassphraseKey::restore(Secret::from_fn(|out| out.fill(key)));
+        let (plain, keyed) = (link().keys(), link().keys_with(&with(1)));
+        // Another passphrase, none, or another link: another psk.
+        let mut other = link();
+        other.secret = Secret::from_fn(|out| out.fill(9));
+        for foreign in [&plain, &link().keys_with(&with(2)), &other.keys_with(&with(1))] {
+            assert!(!foreign.psk().ct_eq(keyed.psk().expose()));
+            assert!(keyed.check_join_mac(b"body", &foreign.join_mac(b"body")).is_err());
+        }
+        assert!(link().keys_with(&with(1)).psk().ct_eq(keyed.psk().expose()));
+        // The board opens without it.
+        let boxed = keyed.control(&[1; 32]).seal(b"aad", b"x", &mut Seeded::new(2));
+        assert_eq!(plain.control(&[1; 32]).open(b"aad", &boxed).unwrap(), b"x");
+        let fp = Fingerprint([3; 32]);
+        assert_eq!(plain.bundle_slot(fp), keyed.bundle_slot(fp));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use standfast_crypto::{
     Binding, Contact, Enc, Entropy, EpochSecret, Fingerprint, GeneratorKey, Identity, Link,
-    PrivateBundle, ReceiveChain, Scope, Secret, SendChain, sha256,
+    Passphrase, PrivateBundle, ReceiveChain, Scope, Secret, SendChain, sha256,
 };
 
 /// Counts up from `0`: every draw is another, and anyone can repeat them.
@@ -84,6 +84,18 @@ fn link_keys() {
 }
 
 #[test]
+fn passphrases() {
+    let link = Link::create("relay.example", Fingerprint([3; 32]), None, &mut Counting(0));
+    // Decomposed, with a no-break space and the end of a line: the normal form is what counts.
+    let typed = Passphrase::new("Cafe\u{301} am\u{a0}Meer 12\n").unwrap();
+    let key = typed.stretch(&link.meeting_id).unwrap();
+    assert_eq!(hex(key.secret().expose()), STRETCHED);
+    assert_eq!(hex(link.keys_with(&key).psk().expose()), PASSPHRASE_PSK);
+    assert_eq!(hex(&link.keys_with(&key).join_mac(b"body")), PASSPHRASE_JOIN_MAC);
+    assert_eq!(hex(&key.check()), PASSPHRASE_CHECK);
+}
+
+#[test]
 fn wraps() {
     let (g, p) = (seeded(1), seeded(2));
     let rng = &mut Counting(0);
@@ -151,6 +163,12 @@ const LINK: &str = "standfast://relay.example/AAECAwQFBgcICQoLDA0ODw#1.1.AwMDAwM
 const PSK: &str = "06eedb742232b06042be0f498e9fd3b825718276e90d508926b892258ad5bc9d";
 const SLOT: &str = "1891f89bde1b4f1ec91d2e4e4db111ba9aa7f35e56bd7e9c206443b83dec25bd";
 const JOIN_MAC: &str = "2895ccb23891c0318052d9bc7f93fa6c634ec6f7c8fe08fb51d257064cc8f680";
+// These four also come out of the reference C implementation of Argon2 and an HKDF of its own.
+const STRETCHED: &str = "0a719192818a6474a4eba1adc85b223a7c1cc32735254ee96e0cc75033566090";
+const PASSPHRASE_PSK: &str = "2466f6be300c7274257c84327937740f5bca2b09f1a9b9b08ab88ad48b193167";
+const PASSPHRASE_JOIN_MAC: &str =
+    "0a482258a3a7dfe0e763a7d3beefde7aca3baa70875ba9cce07e29bb9ec51338";
+const PASSPHRASE_CHECK: &str = "f4c18688c6c5af5ffeaff410ab035fb1";
 const BOX_SHA256: &str = "c51c49ced38318486a949c0b60e38016eafe1d9267fa5acfd31eaf3294b70f03";
 const KEM_CT_SHA256: &str = "ba280906c3ae932d7f12db2894069f0e5a06a936418b3548598a2dd099f2e1c4";
 const WRAP_0: &str = "039ed9f3927d34d5e4f6565b9dd2c853a5e12590ae240a66752392bec99102db8d0e4cf2699dd81a3f80af8c2fbe0f46";
