@@ -25,6 +25,7 @@ mod io;
 mod journal;
 pub mod limits;
 mod media;
+mod passphrase;
 mod peers;
 mod people;
 mod posted;

@@ -17,6 +17,7 @@ use crate::limits::{
     ASK_AGAIN_MS, BRANCH_TRIAL_MS, FOUND_MS, HEAD_ASK_MS, KEY_REQUEST_MS, KNOCK_AGAIN_MS,
     ORDER_EPOCHS, SEEN_MS, SLOT_KEY_REQUEST, STALE_MS, TAKEOVER_MS, TAKEOVER_RANK_MS,
 };
+use crate::passphrase::Doubt;
 use crate::pulse::{Pulse, Watch};
 use crate::seat::{Seat, first_contact, open_wrap};
 use crate::seated::{EarlyAcks, History, Seated, acknowledge};
@@ -76,6 +77,7 @@ pub(crate) struct Joining {
     trial: Option<Trial>,
     /// The organizer found this session running and opens another if it shows no life until then.
     found_until_ms: Option<u64>,
+    doubt: Doubt,
 }
 
 impl Joining {
@@ -110,6 +112,7 @@ impl Joining {
             before: None,
             trial: None,
             found_until_ms: None,
+            doubt: Doubt::default(),
         }
     }
 
@@ -295,6 +298,9 @@ impl Joining {
                 let History { session, chain, .. } = &self.history;
                 self.early_acks.keep(session, chain, letter.clone())?;
             }
+            Kind::Heartbeat if self.doubt.stands(core, &self.history.session, letter) => {
+                return Ok(Step::Out(LeftWhy::WrongPassphrase));
+            }
             Kind::Heartbeat => self.heartbeat(core, letter)?,
             Kind::Arrival => return self.arrival(core, letter),
             Kind::KeepOut => return self.keep_out(letter),
@@ -318,8 +324,10 @@ impl Joining {
         letter: &Letter,
     ) -> Result<(), Refusal> {
         let session = &mut self.history.session;
-        let request = session.accept_join(&core.cfg, letter, Some(poster))?;
-        let (h, seen) = (request.h, request.seen);
+        let accepted = session.accept_join(&core.cfg, letter, Some(poster));
+        let accepted = accepted.map(|request| (request.h, request.seen));
+        self.doubt.note(core, session, letter, accepted.map(drop))?;
+        let (h, seen) = accepted?;
         session.log(envelope);
         let fresh = seen.is_some_and(|seen| self.history.recent.has(&seen, core.ms()));
         if let Some(before) = self.before.as_mut().filter(|b| fresh && b.asks.len() < MAX_ROSTER) {

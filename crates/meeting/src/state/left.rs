@@ -17,6 +17,8 @@ pub enum LeftWhy {
     Removed,
     /// Another device of this user took the seat, by this one's word.
     Replaced,
+    /// The meeting has a passphrase, and this device was given none or another.
+    WrongPassphrase,
     /// Another process of this profile took the seat.
     Elsewhere,
 }

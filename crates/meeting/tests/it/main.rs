@@ -6,6 +6,7 @@ mod authority;
 mod hostile;
 mod life;
 mod mallory;
+mod passphrase;
 mod rogue;
 mod room;
 mod storm;

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use standfast_crypto::{Enc, Entropy, Identity, Link, PrivateBundle, Secret, kdf};
+use standfast_crypto::{
+    Enc, Entropy, Identity, Link, LinkKeys, PassphraseKey, PrivateBundle, Secret, kdf,
+};
 use standfast_meeting::{
     Admission, Command, Config, Hosts, Input, Known, Meeting, Now, Output, Part, Policy, Snapshot,
 };
@@ -56,6 +58,8 @@ pub struct Room {
     flights: u64,
     /// Changes or drops what is delivered to a device.
     pub tamper: Option<Tamper>,
+    /// Stretched passphrases, for devices that are added from here on.
+    pub passphrases: BTreeMap<&'static str, u8>,
 }
 
 pub fn identity(name: &str) -> Identity {
@@ -84,6 +88,7 @@ impl Room {
             flying: BTreeMap::new(),
             flights: 0,
             tamper: None,
+            passphrases: BTreeMap::new(),
         }
     }
 
@@ -101,13 +106,19 @@ impl Room {
         self.add_process(name, name, part, known);
     }
 
+    fn keys_of(&self, name: &str) -> LinkKeys {
+        let key = |byte: u8| PassphraseKey::restore(Secret::from_fn(|out| out.fill(byte)));
+        let given = self.passphrases.get(name);
+        given.map_or_else(|| self.link.keys(), |byte| self.link.keys_with(&key(*byte)))
+    }
+
     /// A process called `name` with the identity of `whose`.
     pub fn add_process(&mut self, name: &'static str, whose: &str, part: Part, known: Vec<Known>) {
         let config = Config {
             identity: Arc::new(identity(whose)),
             meeting_id: self.link.meeting_id,
             organizer: self.link.organizer,
-            link: self.link.keys(),
+            link: self.keys_of(name),
             name: whose.to_owned(),
             part,
             known,
