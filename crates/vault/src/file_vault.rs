@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::KeyInit;
 use argon2::{Algorithm, Argon2, Params, Version};
-use standfast_crypto::{Secret, hash};
+use standfast_crypto::{Secret, hash, normalize_passphrase};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -74,6 +74,7 @@ impl FileVault {
         passphrase: &Zeroizing<String>,
         seed: &Secret<32>,
     ) -> Result<Self, Trouble> {
+        let passphrase = &normalize_passphrase(passphrase);
         if passphrase.chars().count() < PASSPHRASE_MIN {
             return Err(Trouble::PassphraseTooShort);
         }
@@ -105,10 +106,7 @@ impl FileVault {
         let damaged = || Trouble::from(Unclear::DamagedFile);
         let (header, sealed) = bytes.split_first_chunk::<HEADER>().ok_or_else(damaged)?;
         let (cost, salt, check) = parse_header(header)?;
-        let (key, expected) = derive(passphrase, &salt, cost)?;
-        if !expected.ct_eq(&check) {
-            return Err(Trouble::WrongPassphrase);
-        }
+        let key = right_key(passphrase, &salt, cost, &check)?;
         let cipher = Box::new(Aes256Gcm::new(key.expose().into()));
         let plain = open_with(&cipher, header, sealed).map_err(|_| damaged())?;
         let content = Content::parse(&plain).ok_or_else(damaged)?;
@@ -185,6 +183,26 @@ impl Content {
         }
         Some(Self { seed, secrets })
     }
+}
+
+/// The key under the passphrase's normal form, or else under what was typed: files were made with
+/// that before there was a normal form. Only for what the two differ in does it take twice as long.
+fn right_key(
+    typed: &str,
+    salt: &[u8; 16],
+    cost: Cost,
+    check: &[u8; 16],
+) -> Result<Secret<32>, Trouble> {
+    let normal = normalize_passphrase(typed);
+    let (key, expected) = derive(&normal, salt, cost)?;
+    if expected.ct_eq(check) {
+        return Ok(key);
+    }
+    if *normal == typed {
+        return Err(Trouble::WrongPassphrase);
+    }
+    let (key, expected) = derive(typed, salt, cost)?;
+    if expected.ct_eq(check) { Ok(key) } else { Err(Trouble::WrongPassphrase) }
 }
 
 fn derive(
@@ -295,6 +313,36 @@ mod tests {
         let (_dir, path) = made();
         assert_eq!(open(&path, "wrong horse").err(), Some(Trouble::WrongPassphrase));
         assert_eq!(open(&path, "").err(), Some(Trouble::WrongPassphrase));
+    }
+
+    #[test]
+    fn a_passphrase_opens_in_every_form_that_a_keyboard_makes_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE_NAME);
+        FileVault::create(&path, &passphrase("Cafe\u{301} am Meer"), &seed()).unwrap();
+        for typed in ["Caf\u{e9} am Meer", "Cafe\u{301} am\u{a0}Meer", "Caf\u{e9} am Meer\n"] {
+            assert!(open(&path, typed).unwrap().is_some(), "{typed:?}");
+        }
+        assert_eq!(open(&path, "Cafe am Meer").err(), Some(Trouble::WrongPassphrase));
+    }
+
+    #[test]
+    fn a_file_from_before_there_was_a_normal_form_still_opens() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE_NAME);
+        // As it was typed, decomposed and with a space behind it, went into Argon2id then.
+        let typed = "Cafe\u{301} am Meer ";
+        let (salt, content) = ([1; 16], Content { seed: seed_bytes(), ..Content::default() });
+        let (key, check) = derive(typed, &salt, COST).unwrap();
+        let header = header(COST, &salt, check.expose());
+        let cipher = Box::new(Aes256Gcm::new(key.expose().into()));
+        FileVault { path: path.clone(), header, cipher, content }.save().unwrap();
+        assert!(open(&path, typed).unwrap().is_some());
+        assert_eq!(open(&path, "Caf\u{e9} am Meer").err(), Some(Trouble::WrongPassphrase));
+    }
+
+    fn seed_bytes() -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(seed().expose().to_vec())
     }
 
     #[test]
