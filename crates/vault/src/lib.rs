@@ -45,8 +45,8 @@ pub use profile::{BadProfileName, DATA_DIR_VARIABLE, PROFILE_NAME_MAX, ProfileNa
 pub use secrets::{SECRET_MAX, SECRET_NAME_MAX, SecretEntry, SecretError};
 pub use store::{
     Contact, ContactId, Device, FingerprintBytes, JOURNAL_MAX, JournalHead, JournalId, MeetingId,
-    SETTING_MAX, Schedule, Settings, Store, StoreError, StoredMeeting, TEXT_MAX, Trust,
-    VOLUME_MAX_PERCENT,
+    SETTING_MAX, Schedule, Settings, Store, StoreError, StoredMeeting, StoredPassphrase, TEXT_MAX,
+    Trust, VOLUME_MAX_PERCENT,
 };
 pub use trouble::{Trouble, Unclear};
 pub use vault::{

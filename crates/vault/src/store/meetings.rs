@@ -135,7 +135,7 @@ impl Store {
         self.seal_record(MEETINGS, tag, meeting)
     }
 
-    fn meeting_tag(&self, id: &MeetingId) -> [u8; 32] {
+    pub(super) fn meeting_tag(&self, id: &MeetingId) -> [u8; 32] {
         self.sealer.tag("meeting", id)
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! Whatever names a person, a meeting or a link is sealed under a key derived from the identity
 //! seed, bound to its row. In clear lie counts, random ids, settings that the window needs before
-//! the keychain opens, and marks (plain counters under keyed tags).
+//! the keychain opens, marks (plain counters under keyed tags), and how many meetings have a
+//! passphrase.
 
 mod contacts;
 mod journals;
 mod meetings;
+mod passphrases;
 mod settings;
 
 use std::path::Path;
@@ -24,6 +26,7 @@ use crate::seal::{ColumnSealer, NoEntropy};
 pub use contacts::{Contact, ContactId, Device, FingerprintBytes, Trust, VOLUME_MAX_PERCENT};
 pub use journals::{JOURNAL_MAX, JournalHead, JournalId};
 pub use meetings::{MeetingId, Schedule, StoredMeeting};
+pub use passphrases::StoredPassphrase;
 pub use settings::Settings;
 
 /// The database's file name.
@@ -36,7 +39,7 @@ pub const TEXT_MAX: usize = 256;
 pub const SETTING_MAX: usize = 16 * 1024;
 
 /// One step per release that changed the schema; never edit one that was released.
-const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 /// A database operation failed.
 #[derive(Debug, thiserror::Error)]

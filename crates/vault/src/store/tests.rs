@@ -1,3 +1,5 @@
+use standfast_crypto::PassphraseKey;
+
 use super::*;
 
 fn seed(byte: u8) -> Secret<32> {
@@ -90,6 +92,71 @@ fn a_meeting_keeps_its_link_secret_apart() {
 }
 
 #[test]
+fn a_meetings_passphrase_is_remembered_forgotten_and_cleared() {
+    let store = store();
+    let id = [3; 16];
+    let key = PassphraseKey::restore(Secret::from_fn(|out| out.fill(0x55)));
+    let refused = store.put_passphrase(&id, &key, true);
+    assert!(matches!(refused, Err(StoreError::NotFound { what: "meeting" })));
+    store.put_meeting(&meeting(), &Secret::from_fn(|out| out.fill(0x77))).unwrap();
+    assert!(store.passphrase(&id).unwrap().is_none());
+    let known = || store.passphrase(&id).unwrap().unwrap();
+    store.put_passphrase(&id, &key, true).unwrap();
+    assert!(known().key.unwrap().secret().ct_eq(&[0x55; 32]));
+    // What else is kept of the meeting does not touch it.
+    store.update_meeting(&meeting()).unwrap();
+    store.put_meeting(&meeting(), &Secret::from_fn(|out| out.fill(0x78))).unwrap();
+    assert!(known().key.is_some());
+    store.forget_passphrase(&id).unwrap();
+    assert!(known().key.is_none());
+    assert_eq!(known().check, key.check());
+    store.put_passphrase(&id, &key, false).unwrap();
+    assert!(known().key.is_none());
+    store.clear_passphrase(&id).unwrap();
+    assert!(store.passphrase(&id).unwrap().is_none());
+    store.forget_passphrase(&id).unwrap();
+    assert!(store.passphrase(&id).unwrap().is_none(), "forgetting makes none up");
+}
+
+#[test]
+fn a_passphrase_moved_to_another_meeting_does_not_open() {
+    let store = store();
+    let key = PassphraseKey::restore(Secret::from_fn(|out| out.fill(0x55)));
+    let other = StoredMeeting { meeting_id: [4; 16], ..meeting() };
+    for meeting in [&meeting(), &other] {
+        store.put_meeting(meeting, &Secret::from_fn(|out| out.fill(0x77))).unwrap();
+    }
+    store.put_passphrase(&[3; 16], &key, true).unwrap();
+    store
+        .db
+        .lock()
+        .execute(
+            "UPDATE meetings SET sealed_passphrase =
+             (SELECT max(sealed_passphrase) FROM meetings)",
+            [],
+        )
+        .unwrap();
+    assert!(store.passphrase(&[3; 16]).is_ok());
+    assert!(matches!(store.passphrase(&[4; 16]), Err(StoreError::DoesNotOpen { .. })));
+}
+
+#[test]
+fn a_database_of_the_first_version_is_brought_up_to_date() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(DATABASE_FILE);
+    {
+        let store = Store::open(Database::open(&path).unwrap(), &seed(1)).unwrap();
+        store.put_meeting(&meeting(), &Secret::from_fn(|out| out.fill(0x77))).unwrap();
+        let db = store.db.lock();
+        db.execute_batch("ALTER TABLE meetings DROP COLUMN sealed_passphrase").unwrap();
+        db.pragma_update(None, "user_version", 1).unwrap();
+    }
+    let store = Store::open(Database::open(&path).unwrap(), &seed(1)).unwrap();
+    assert!(store.passphrase(&[3; 16]).unwrap().is_none());
+    assert_eq!(store.meeting(&[3; 16]).unwrap(), Some(meeting()));
+}
+
+#[test]
 fn journals_come_newest_first() {
     let store = store();
     let head = |n: u32| JournalHead {
@@ -156,6 +223,8 @@ fn the_file_names_nobody_is_private_and_survives_reopening() {
         let store = Store::open(Database::open(&path).unwrap(), &seed(1)).unwrap();
         store.add_contact("Leonhard Euler", &device(0xa1)).unwrap();
         store.put_meeting(&meeting(), &Secret::from_fn(|out| out.fill(0x77))).unwrap();
+        let key = PassphraseKey::restore(Secret::from_fn(|out| out.fill(0x55)));
+        store.put_passphrase(&[3; 16], &key, true).unwrap();
         store.set_private_setting("own name", &"Emmy Noether").unwrap();
         store.raise_mark("secret mark name", 3).unwrap();
     }
@@ -169,6 +238,7 @@ fn the_file_names_nobody_is_private_and_survives_reopening() {
         b"mark name",
         &[0xa1; 8],
         &[0x77; 8],
+        &[0x55; 8],
         &[3; 16],
     ] {
         assert!(!bytes.windows(hidden.len()).any(|w| w == hidden), "{hidden:?}");
