@@ -1,5 +1,7 @@
 //! Creating, listing and attending meetings.
 
+use std::path::Path;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -15,13 +17,20 @@ use standfast_meeting::{Admission, Command, Phase};
 use tokio::sync::mpsc;
 
 use crate::part::target;
-use crate::{JoinArgs, commands, report};
+use crate::{JoinArgs, commands, passphrase, report};
 
-/// Creates a standup and prints its link.
-pub(crate) fn create(profile: &Profile, relay: &str, title: &str) -> Result<()> {
+/// Creates a standup and prints its link. Its passphrase, if it has one, is remembered.
+pub(crate) fn create(
+    profile: &Profile,
+    relay: &str,
+    title: &str,
+    passphrase_file: Option<&Path>,
+) -> Result<()> {
     RelayAddr::parse(relay, None)?;
     let link = Link::create(relay, profile.identity.fingerprint(), None, &mut OsEntropy);
+    let key = passphrase_file.map(|path| passphrase::read(path, &link)).transpose()?;
     profile.remember(&link, title)?;
+    profile.keep_passphrase(&link.meeting_id, key.as_ref(), true)?;
     report::line(&json!({ "event": "created", "title": title, "link": link.to_text().as_str() }));
     Ok(())
 }
@@ -37,12 +46,14 @@ pub(crate) fn list(profile: &Profile) -> Result<()> {
 }
 
 /// Takes part until told to leave, or until the meeting is over.
-pub(crate) fn join(profile: Profile, args: JoinArgs) -> Result<()> {
+pub(crate) fn join(profile: Profile, args: JoinArgs) -> Result<ExitCode> {
     let (link, part) = target(&args)?;
     if args.pcm {
         report::to_standard_error();
     }
     profile.remember(&link, "Standup")?;
+    let with = passphrase::given(args.passphrase_file.as_deref(), &link)?;
+    let with_passphrase = passphrase::has_one(&profile, &link, &with)?;
     let attendance = Attendance {
         part,
         name: args.name.clone(),
@@ -50,8 +61,12 @@ pub(crate) fn join(profile: Profile, args: JoinArgs) -> Result<()> {
         voice: voice(&args),
         token: args.token.clone(),
         admission: if args.admit_all { Admission::AnyoneWithLink } else { Admission::Lobby },
+        passphrase: with,
     };
-    let config = profile.call_config(&link, attendance)?;
+    let config = match profile.call_config(&link, attendance) {
+        Ok(config) => config,
+        Err(err) => return passphrase::refused_before(&err).ok_or(err.into()),
+    };
     let (call, events) = Call::start(config)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -63,7 +78,8 @@ pub(crate) fn join(profile: Profile, args: JoinArgs) -> Result<()> {
         std::fs::write(path, journal)
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    Ok(())
+    let refused = passphrase::refused(call.view().meeting.phase, with_passphrase);
+    Ok(refused.unwrap_or(ExitCode::SUCCESS))
 }
 
 fn voice(args: &JoinArgs) -> VoiceConfig {

@@ -7,11 +7,13 @@ mod attend;
 mod commands;
 mod identity;
 mod part;
+mod passphrase;
 mod report;
 #[cfg(test)]
 mod testing;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -49,8 +51,13 @@ enum Command {
         /// What the team calls it.
         #[arg(long, default_value = "Standup")]
         title: String,
+        /// Also use the passphrase in this file. It is remembered for this standup; everyone needs
+        /// it, and the link does not hold it.
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
     },
-    /// Join a meeting; with the organizer's profile, open it.
+    /// Join a meeting; with the organizer's profile, open it. Exits with 3 if the meeting has another
+    /// passphrase, or one and none was given.
     Join(JoinArgs),
     /// List the standups of this profile.
     List,
@@ -114,12 +121,15 @@ pub(crate) struct JoinArgs {
     /// The relay's token.
     #[arg(long, env = "STANDFAST_RELAY_TOKEN", hide_env_values = true)]
     token: Option<String>,
+    /// The meeting's passphrase is in this file. Without, the one that is remembered is used.
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
     /// Write the journal to this file at the end, as JSON.
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
@@ -127,9 +137,12 @@ fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     let profile = identity::open(&cli.profile)?;
     match cli.command {
-        Command::Fingerprint => report::fingerprint(profile.identity.fingerprint()),
-        Command::New { relay, title } => attend::create(&profile, &relay, &title),
-        Command::List => attend::list(&profile),
-        Command::Join(args) => attend::join(profile, args),
+        Command::Fingerprint => report::fingerprint(profile.identity.fingerprint())?,
+        Command::New { relay, title, passphrase_file } => {
+            attend::create(&profile, &relay, &title, passphrase_file.as_deref())?
+        }
+        Command::List => attend::list(&profile)?,
+        Command::Join(args) => return attend::join(profile, args),
     }
+    Ok(ExitCode::SUCCESS)
 }

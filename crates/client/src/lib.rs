@@ -10,6 +10,7 @@ pub mod clock;
 pub mod entropy;
 pub mod figures;
 pub mod pairing;
+pub mod passphrase;
 mod priority;
 pub mod profile;
 pub mod transport;

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::call::{AUDIO_BYTES, Call, CallConfig, CallEvent};
 use crate::clock;
+use crate::passphrase::WithPassphrase;
 use crate::transport::{BadRelayAddr, RelayAddr};
 use crate::voice::VoiceConfig;
 
@@ -62,6 +63,8 @@ pub struct Attendance {
     pub token: Option<String>,
     /// Who comes in unasked, where this device decides.
     pub admission: Admission,
+    /// The standup's passphrase.
+    pub passphrase: WithPassphrase,
 }
 
 /// Why a profile could not do something.
@@ -76,6 +79,12 @@ pub enum ProfileError {
     /// The link's relay is no address.
     #[error(transparent)]
     Relay(#[from] BadRelayAddr),
+    /// The organizer's standup has a passphrase, and none was given or remembered.
+    #[error("this standup has a passphrase")]
+    PassphraseMissing,
+    /// It is not the passphrase that the organizer chose for this standup.
+    #[error("that is not the passphrase of this standup")]
+    PassphraseOther,
 }
 
 impl Profile {
@@ -169,7 +178,7 @@ impl Profile {
             identity: Arc::clone(&self.identity),
             meeting_id: link.meeting_id,
             organizer: link.organizer,
-            link: link.keys(),
+            link: self.link_keys(link, &attendance.passphrase)?,
             name: attendance.name,
             part,
             known: self.known()?,
