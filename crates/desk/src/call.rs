@@ -11,11 +11,13 @@ use standfast_client::clock::wall_ms;
 use standfast_client::figures;
 use standfast_client::profile::Profile;
 use standfast_crypto::Fingerprint;
+use standfast_meeting::Phase;
 use standfast_vault::JournalHead;
 use tokio::sync::mpsc::UnboundedReceiver;
 use zeroize::Zeroizing;
 
 use crate::timeline::{Names, timeline};
+use crate::passphrase::Given;
 use crate::work::{Done, Worker, keep_all};
 
 /// From starting until the ended screen is closed.
@@ -35,6 +37,10 @@ pub(crate) struct Running {
     pub(crate) names: Names,
     /// This device joins as another device of its user.
     pub(crate) as_new_device: bool,
+    /// It was started with a passphrase.
+    pub(crate) with_passphrase: bool,
+    /// The passphrase, until it has proved right.
+    pub(crate) proving: Option<Given>,
     /// `None` while it is being started.
     call: Option<Arc<Call>>,
     /// Stops the thread that keeps what the call brings.
@@ -61,6 +67,8 @@ impl Running {
             split_read: None,
             names: Names::default(),
             as_new_device: false,
+            with_passphrase: false,
+            proving: None,
             call: None,
             last: None,
             first_audio_ms: None,
@@ -100,6 +108,12 @@ impl Running {
         if let Some(split) = split.filter(|split| split.until_ms.is_some()) {
             self.split_read = Some(split.from_ms);
         }
+    }
+
+    /// The passphrase that has just let this device in.
+    pub(crate) fn proved(&mut self) -> Option<Given> {
+        let live = |call: &Arc<Call>| call.view().meeting.phase == Phase::Live;
+        if self.call.as_ref().is_some_and(live) { self.proving.take() } else { None }
     }
 
     pub(crate) fn call(&self) -> Option<&Call> {

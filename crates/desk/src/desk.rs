@@ -23,6 +23,7 @@ use crate::host::Host;
 use crate::identity::Identity;
 use crate::intents::{intend, key_of};
 use crate::meeting_view::{Source, view as meeting_view};
+use crate::passphrase::Given;
 use crate::prefs::Prefs;
 use crate::prints::{Prints, parse_hex, parse_id};
 use crate::sound::{self, Sound};
@@ -44,7 +45,7 @@ pub(crate) struct State {
     options: DeskOptions,
     vault: Vault,
     pub(crate) worker: Worker,
-    profile: Option<Arc<Profile>>,
+    pub(crate) profile: Option<Arc<Profile>>,
     identity: Identity,
     pub(crate) prefs: Prefs,
     pub(crate) display_name: String,
@@ -55,6 +56,8 @@ pub(crate) struct State {
     pub(crate) sound: Sound,
     host: Host,
     pub(crate) running: Option<Running>,
+    /// A passphrase that was typed for the next call.
+    pub(crate) given: Option<Given>,
     sinks: Vec<Sink>,
     shown: Option<AppView>,
     revision: u64,
@@ -82,6 +85,7 @@ impl State {
             sound: Sound::new(),
             host: Host::Off,
             running: None,
+            given: None,
             sinks: Vec::new(),
             shown: None,
             revision: 0,
@@ -93,7 +97,10 @@ impl State {
         loop {
             match requests.recv_timeout(LOOK_EVERY.saturating_sub(self.looked.elapsed())) {
                 Ok(Request::Command(command, answer)) => {
-                    let outcome = self.command(*command);
+                    let Some((command, answer)) = self.stretch_first(*command, answer) else {
+                        continue;
+                    };
+                    let outcome = self.command(command);
                     // Shown before it is answered: whoever waits for the answer sees what it did.
                     self.show();
                     let _ = answer.send(outcome);
@@ -133,6 +140,9 @@ impl State {
         self.looked = Instant::now();
         self.sound.tick();
         self.prints.work(&self.worker);
+        if let Some(given) = self.running.as_mut().and_then(Running::proved) {
+            self.keep_proved(&given);
+        }
         if let (Some(running), Some(profile)) = (&mut self.running, &self.profile)
             && running.tidy(profile, self.options.report.as_deref())
         {
@@ -150,7 +160,7 @@ impl State {
     }
 
     /// Sends the view if it is another than the one shown.
-    fn show(&mut self) {
+    pub(crate) fn show(&mut self) {
         let mut view = self.view();
         view.revision = self.revision;
         if self.shown.as_ref() != Some(&view) {
@@ -232,6 +242,7 @@ impl State {
                 self.prints.made(fp, shown);
                 self.prints.work(&self.worker);
             }
+            Done::Stretched(stretched) => self.stretched(*stretched),
             Done::Call(started) => self.call_started(*started),
             Done::Kept => self.reread(),
             Done::ToneOver => self.sound.tone_over(),
@@ -285,7 +296,13 @@ impl State {
 
     fn command(&mut self, command: Command) -> Outcome<Reply> {
         match command {
-            Command::CreateStandup { title, relay } => return self.create_standup(&title, relay),
+            Command::CreateStandup { title, relay, .. } => {
+                let (link, title) = self.prepare_standup(&title, relay)?;
+                return self.create(&link, &title, None);
+            }
+            Command::ChoosePassphrase { .. }
+            | Command::GivePassphrase { .. }
+            | Command::ForgetPassphrase { .. } => return self.without_passphrase(command),
             Command::ReadLink { link } => return self.read_link(&link),
             Command::ReadJournal { meeting } => return self.read_journal(meeting.as_deref()),
             Command::SetName { name } => self.set_name(&name)?,
@@ -359,7 +376,7 @@ impl State {
     }
 
     fn start_as_new_person(&mut self) -> Outcome<()> {
-        self.profile = None;
+        (self.profile, self.given) = (None, None);
         let renewed = self.vault.clone().start_as_new_person(wall_ms());
         self.vault = renewed.map_err(|_| ErrorCode::StoreUnavailable)?;
         self.prefs = Prefs::load(&self.vault);
@@ -386,8 +403,12 @@ impl State {
         Ok(())
     }
 
-    /// A new standup on the given relay, or on the one in this application.
-    fn create_standup(&mut self, title: &str, relay: Option<String>) -> Outcome<Reply> {
+    /// A new standup on the given relay, or on the one in this application. Nothing is kept yet.
+    pub(crate) fn prepare_standup(
+        &mut self,
+        title: &str,
+        relay: Option<String>,
+    ) -> Outcome<(Link, String)> {
         let profile = self.profile()?;
         let title = tidy_text(title).ok_or(ErrorCode::TitleInvalid)?;
         let (relay, cert) = match relay {
@@ -396,9 +417,7 @@ impl State {
         };
         RelayAddr::parse(&relay, cert).map_err(|_| ErrorCode::AddressInvalid)?;
         let link = Link::create(&relay, profile.identity.fingerprint(), cert, &mut OsEntropy);
-        profile.remember(&link, &title).map_err(|err| profile_error(&err))?;
-        self.reread();
-        Ok(Reply::Standup { id: standfast_client::profile::hex(&link.meeting_id) })
+        Ok((link, title))
     }
 
     fn forget_standup(&mut self, id: &str) -> Outcome<()> {
@@ -443,7 +462,7 @@ impl State {
 
     fn dismiss(&mut self) {
         if self.running.as_ref().is_some_and(|r| r.call().is_none_or(Call::over)) {
-            self.running = None;
+            (self.running, self.given) = (None, None);
         }
     }
 

@@ -45,6 +45,7 @@ impl State {
             return refuse(ErrorCode::NameInvalid);
         }
         let (link, part) = self.target(&profile, target, code)?;
+        let (passphrase, with_passphrase, proving) = self.passphrase_for(&link)?;
         self.opened_link = None;
         if link.relay_cert.is_some() && link.organizer == profile.identity.fingerprint() {
             self.own_relay()?; // a standup that this computer hosts
@@ -53,6 +54,7 @@ impl State {
         let title = self.book.title_of(&link.meeting_id);
         let mut running = Running::starting(link.meeting_id, link.organizer, title, link.to_text());
         running.as_new_device = matches!(part, As::NewDevice { .. });
+        (running.with_passphrase, running.proving) = (with_passphrase, proving);
         self.running = Some(running);
         let attendance = Attendance {
             part,
@@ -61,6 +63,7 @@ impl State {
             voice: sound::voice(&self.prefs),
             token: None,
             admission: Admission::Lobby,
+            passphrase,
         };
         self.worker.run("join", move || {
             let config = profile.call_config(&link, attendance).map_err(|err| profile_error(&err));

@@ -17,6 +17,7 @@ mod joining;
 mod levels;
 mod meeting_view;
 mod people_view;
+mod passphrase;
 mod prefs;
 mod prints;
 mod sound;
@@ -50,9 +51,12 @@ pub struct DeskOptions {
     pub keychain: KeychainSource,
 }
 
+/// Where the answer to a command goes.
+pub(crate) type Answer = Sender<Result<Reply, UiError>>;
+
 /// One intent, or a new listener.
 pub(crate) enum Request {
-    Command(Box<Command>, Sender<Result<Reply, UiError>>),
+    Command(Box<Command>, Answer),
     Subscribe(Sink),
     Done(Box<work::Done>),
     Close(Sender<()>),

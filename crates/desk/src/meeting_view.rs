@@ -78,6 +78,9 @@ fn phase(source: &Source<'_>, s: &Snapshot) -> MeetingPhase {
         Phase::Live => MeetingPhase::Live,
         Phase::Reconnecting => MeetingPhase::Reconnecting { since_ms: down_since(source) },
         Phase::Left(LeftWhy::KeptOut) => MeetingPhase::Refused { by: organizer() },
+        Phase::Left(LeftWhy::WrongPassphrase) => {
+            MeetingPhase::Passphrase { given: source.running.with_passphrase }
+        }
         Phase::Left(why) => MeetingPhase::Ended {
             at_ms: s.erased_ms.unwrap_or(source.now_ms),
             erased_at_ms: s.erased_ms,

@@ -1,6 +1,7 @@
 //! What the profile knows: standups, contacts, meetings that are over. Held in memory and read anew
 //! when something changed.
 
+use standfast_client::passphrase::PassphraseMemory;
 use standfast_client::profile::{Profile, hex};
 use standfast_crypto::{Fingerprint, Link};
 use standfast_ipc::{
@@ -13,12 +14,15 @@ use standfast_vault::{
 use zeroize::Zeroizing;
 
 use crate::errors::{Outcome, store};
+use crate::passphrase::memory_view;
 use crate::prints::Prints;
+use crate::work::profile_error;
 
 /// A standup with its link, which is a secret that its members share.
 struct KnownStandup {
     meeting: StoredMeeting,
     link: Zeroizing<String>,
+    passphrase: PassphraseMemory,
 }
 
 #[derive(Default)]
@@ -35,7 +39,9 @@ impl Book {
         let mut meetings = Vec::new();
         for meeting in db.meetings().map_err(store)? {
             if let Ok(Some(link)) = profile.link(&meeting.meeting_id) {
-                meetings.push(KnownStandup { meeting, link: link.to_text() });
+                let passphrase = profile.passphrase_memory(&meeting.meeting_id);
+                let passphrase = passphrase.map_err(|err| profile_error(&err))?;
+                meetings.push(KnownStandup { meeting, link: link.to_text(), passphrase });
             }
         }
         meetings.sort_by(|a, b| {
@@ -71,6 +77,7 @@ impl Book {
             relay_reach: RelayReach::Unknown,
             next_at_ms: None,
             last_met_ms: m.last_met_ms,
+            passphrase: memory_view(known.passphrase),
             members: m.members.iter().map(|fp| self.member(Fingerprint(*fp), present)).collect(),
         }
     }

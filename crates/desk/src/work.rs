@@ -11,6 +11,7 @@ use standfast_vault::{Opened, Trouble};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::Request;
+use crate::passphrase::Stretched;
 
 /// A call that was started, or why it was not.
 pub(crate) type Started = Result<(Call, UnboundedReceiver<CallEvent>), ErrorCode>;
@@ -21,6 +22,8 @@ pub(crate) enum Done {
     Identity(Result<Box<Opened>, Trouble>),
     /// A fingerprint was stretched.
     Print(Fingerprint, Option<FingerprintDisplay>),
+    /// A meeting's passphrase was stretched.
+    Stretched(Box<Stretched>),
     /// A call was started.
     Call(Box<Started>),
     /// Something of a meeting was kept: contacts may have changed.
@@ -62,6 +65,8 @@ pub(crate) fn profile_error(err: &ProfileError) -> ErrorCode {
         ProfileError::Store(_) => ErrorCode::StoreUnavailable,
         ProfileError::Secret(_) => ErrorCode::KeychainRefused,
         ProfileError::Relay(_) => ErrorCode::AddressInvalid,
+        ProfileError::PassphraseMissing => ErrorCode::PassphraseMissing,
+        ProfileError::PassphraseOther => ErrorCode::PassphraseOther,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DeviceChoice, JournalView, LinkPreview, Passphrase, Setting, TypedCode};
+use crate::{DeviceChoice, JournalView, LinkPreview, Passphrase, Setting, TypedCode, TypedPassphrase};
 
 /// What to join.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +84,27 @@ pub enum Command {
         title: String,
         /// The relay's address; without, this computer hosts, and "host here" is started.
         relay: Option<String>,
+        /// Without, the link alone is enough.
+        passphrase: Option<TypedPassphrase>,
+    },
+    /// Changes the passphrase of a standup that this profile organizes, from the next meeting on.
+    ChoosePassphrase {
+        /// [`crate::Standup::id`].
+        id: String,
+        /// Without, the link alone is enough.
+        passphrase: Option<TypedPassphrase>,
+    },
+    /// With which passphrase to join the next time. It is kept only once it has proved right.
+    GivePassphrase {
+        /// [`crate::Standup::id`].
+        id: String,
+        /// Without, none is used, and one that was remembered is forgotten.
+        passphrase: Option<TypedPassphrase>,
+    },
+    /// Forgets the passphrase of a standup: it is asked for from now on.
+    ForgetPassphrase {
+        /// [`crate::Standup::id`].
+        id: String,
     },
     /// Forgets a standup on this computer.
     ForgetStandup {
@@ -290,6 +311,11 @@ mod tests {
         let command: Command =
             serde_json::from_str(r#"{"kind":"passphrase_unlock","passphrase":"correct horse"}"#)
                 .unwrap();
+        assert!(!format!("{command:?}").contains("horse"));
+        let command: Command = serde_json::from_str(
+            r#"{"kind":"give_passphrase","id":"s1","passphrase":{"text":"correct horse","remember":true}}"#,
+        )
+        .unwrap();
         assert!(!format!("{command:?}").contains("horse"));
     }
 }

@@ -43,6 +43,12 @@ pub enum ErrorCode {
     PassphraseShort,
     /// The passphrase does not open the file.
     PassphraseWrong,
+    /// The passphrase is empty.
+    PassphraseEmpty,
+    /// This standup has a passphrase, which was neither given nor remembered.
+    PassphraseMissing,
+    /// It is not the passphrase of this standup.
+    PassphraseOther,
     /// The keychain refuses.
     KeychainRefused,
     /// Settings or contacts cannot be written.

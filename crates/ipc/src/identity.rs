@@ -129,7 +129,7 @@ pub struct KeychainTrouble {
     pub last_seen_at_ms: Option<u64>,
 }
 
-/// A passphrase on its way from the keyboard to the vault.
+/// A passphrase on its way from the keyboard to where it is stretched.
 ///
 /// Zeroized on drop and never printed. The copies that the web view and the transport made are
 /// beyond reach; see `docs/known-issues.md`.
@@ -144,7 +144,7 @@ impl Passphrase {
         Self(text)
     }
 
-    /// The passphrase itself, for the vault only.
+    /// The passphrase itself, to be stretched.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -161,6 +161,17 @@ impl fmt::Debug for Passphrase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Passphrase(…)")
     }
+}
+
+/// A meeting's passphrase, as typed.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct TypedPassphrase {
+    /// The passphrase.
+    pub text: Passphrase,
+    /// Remember it for this standup on this computer.
+    pub remember: bool,
 }
 
 #[cfg(test)]

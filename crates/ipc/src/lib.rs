@@ -51,6 +51,7 @@ pub use device::{DeviceLink, DeviceOffer, DeviceRequest, TypedCode};
 pub use error::{ErrorCode, UiError};
 pub use identity::{
     Asking, Fingerprint, IdentityView, KeyPlace, KeychainCause, KeychainTrouble, Passphrase, Trust,
+    TypedPassphrase,
 };
 pub use journal::{
     By, Chain, EvidenceKind, JournalEvent, JournalRow, JournalView, LeftReason, RefusedCause,
@@ -66,6 +67,7 @@ pub use settings::{
 };
 pub use standup::{
     Arrival, Contact, LinkPreview, RecentMeeting, RelayReach, Standup, StandupMember,
+    StandupPassphrase,
 };
 pub use timeline::{Confirmation, KeyPhase, KeyReason, TimelineEntry};
 pub use update::{Levels, MemberLevel, UiUpdate};

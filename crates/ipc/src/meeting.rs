@@ -31,6 +31,12 @@ pub enum MeetingPhase {
     },
     /// The meeting takes nobody new.
     Locked,
+    /// The meeting has a passphrase, and this device has joined with none or with another. It is
+    /// not connected any more.
+    Passphrase {
+        /// One was given or remembered, which is not the right one.
+        given: bool,
+    },
     /// In the meeting.
     Live,
     /// Connection lost; the microphone is closed meanwhile.

@@ -32,6 +32,19 @@ pub enum RelayReach {
     Unreachable,
 }
 
+/// What this computer knows of a standup's passphrase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum StandupPassphrase {
+    /// It has none, as far as is known here: a link does not say.
+    None,
+    /// It has one, which is asked for before joining.
+    Asked,
+    /// It has one, which is remembered.
+    Remembered,
+}
+
 /// A recurring meeting that this profile is part of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -55,6 +68,8 @@ pub struct Standup {
     pub next_at_ms: Option<u64>,
     /// When it last met.
     pub last_met_ms: Option<u64>,
+    /// Its passphrase.
+    pub passphrase: StandupPassphrase,
     /// Everybody else in it.
     pub members: Vec<StandupMember>,
 }

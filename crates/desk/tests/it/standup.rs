@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use standfast_desk::{Desk, DeskOptions};
 use standfast_ipc::{
-    AppView, Command, IdentityView, JoinTarget, LeftReason, MeetingPhase, MeetingView, Reply,
-    Trust, UiUpdate,
+    AppView, Command, ErrorCode, IdentityView, JoinTarget, LeftReason, MeetingPhase, MeetingView,
+    Passphrase, Reply, StandupPassphrase, Trust, TypedPassphrase, UiUpdate,
 };
 use standfast_vault::{KeychainSource, ProfileName};
 
@@ -71,6 +71,10 @@ impl Seat {
         self.desk.dispatch(command).unwrap()
     }
 
+    fn refused(&self, command: Command) -> ErrorCode {
+        self.desk.dispatch(command).unwrap_err().code
+    }
+
     /// First run, as far as it is needed.
     fn ready(&self, name: &str) {
         self.until("an identity", |v| matches!(v.identity, IdentityView::Ready { .. }));
@@ -100,9 +104,11 @@ fn a_standup_from_first_run_to_the_next_day() {
     let mina = Seat::open(dir.path(), &store, "mina", &address);
     ines.ready("Ines");
     mina.ready("Mina");
-    let Reply::Standup { id } = ines
-        .ask(Command::CreateStandup { title: "Harbour team".into(), relay: Some(address.clone()) })
-    else {
+    let Reply::Standup { id } = ines.ask(Command::CreateStandup {
+        title: "Harbour team".into(),
+        relay: Some(address.clone()),
+        passphrase: None,
+    }) else {
         panic!("no standup")
     };
     let link = ines.see().standups[0].link.clone();
@@ -192,7 +198,7 @@ fn a_standup_hosted_here_needs_no_other_relay() {
     ines.ready("Ines");
     mina.ready("Mina");
     let Reply::Standup { id } =
-        ines.ask(Command::CreateStandup { title: "At home".into(), relay: None })
+        ines.ask(Command::CreateStandup { title: "At home".into(), relay: None, passphrase: None })
     else {
         panic!("no standup")
     };
@@ -203,6 +209,86 @@ fn a_standup_hosted_here_needs_no_other_relay() {
     let request = ines.meeting("a knock", |m| !m.lobby.is_empty()).lobby[0].id.clone();
     ines.ask(Command::Admit { request });
     assert_eq!(ines.meeting("two", confirmed(2)).code, mina.meeting("two", confirmed(2)).code);
+    mina.desk.close();
+    ines.desk.close();
+}
+
+fn typed(text: &str, remember: bool) -> Option<TypedPassphrase> {
+    Some(TypedPassphrase { text: Passphrase::new(text.into()), remember })
+}
+
+#[test]
+fn a_passphrase_is_chosen_asked_for_proved_and_remembered() {
+    let (dir, store): (_, Store) =
+        (tempfile::tempdir().unwrap(), keyring_core::mock::Store::new().unwrap());
+    let (ines, mina) =
+        (Seat::open(dir.path(), &store, "ines", ""), Seat::open(dir.path(), &store, "mina", ""));
+    ines.ready("Ines");
+    mina.ready("Mina");
+    let create =
+        |passphrase| Command::CreateStandup { title: "Quiet room".into(), relay: None, passphrase };
+    assert_eq!(ines.refused(create(typed(" ", true))), ErrorCode::PassphraseEmpty);
+    assert!(ines.see().standups.is_empty());
+    // Created to be asked for each time.
+    let Reply::Standup { id } = ines.ask(create(typed("lighthouse keeper", false))) else {
+        panic!("no standup")
+    };
+    let memory = |seat: &Seat, wanted| {
+        seat.until("what is remembered", |v| v.standups.iter().any(|s| s.passphrase == wanted));
+    };
+    memory(&ines, StandupPassphrase::Asked);
+    let link = ines.see().standups[0].link.clone();
+    let join = || Command::Join { target: JoinTarget::Standup { id: id.clone() }, muted: true };
+    let give = |passphrase| Command::GivePassphrase { id: id.clone(), passphrase };
+
+    // The organizer opens it neither without nor under a mistyped one.
+    assert_eq!(ines.refused(join()), ErrorCode::PassphraseMissing);
+    ines.ask(give(None));
+    assert_eq!(ines.refused(join()), ErrorCode::PassphraseMissing);
+    assert_eq!(ines.refused(give(typed("lighthouse", true))), ErrorCode::PassphraseOther);
+    ines.ask(give(typed("lighthouse keeper", true)));
+    ines.ask(join());
+    ines.meeting("an open meeting", confirmed(1));
+    memory(&ines, StandupPassphrase::Remembered);
+
+    // Mina has the link alone, then a wrong passphrase, then the right one, typed on another keyboard.
+    mina.ask(Command::Join { target: JoinTarget::Link { link }, muted: true });
+    let told = |given| move |m: &MeetingView| m.phase == MeetingPhase::Passphrase { given };
+    mina.meeting("that there is a passphrase", told(false));
+    assert_eq!(mina.see().standups[0].passphrase, StandupPassphrase::None);
+    mina.ask(give(typed("lighthouse", true)));
+    mina.ask(join());
+    mina.meeting("that it is another", told(true));
+    assert_eq!(mina.see().standups[0].passphrase, StandupPassphrase::None, "it proved nothing");
+    assert!(ines.see().meeting.unwrap().lobby.is_empty(), "nobody noticed");
+    mina.ask(give(typed("lighthouse\u{a0}keeper ", true)));
+    mina.ask(join());
+    let request = ines.meeting("a knock", |m| !m.lobby.is_empty()).lobby[0].id.clone();
+    ines.ask(Command::Admit { request });
+    assert_eq!(ines.meeting("two", confirmed(2)).code, mina.meeting("two", confirmed(2)).code);
+    memory(&mina, StandupPassphrase::Remembered);
+
+    // Forgotten, it is asked for again.
+    mina.ask(Command::ForgetPassphrase { id: id.clone() });
+    memory(&mina, StandupPassphrase::Asked);
+    let choose = |passphrase| Command::ChoosePassphrase { id: id.clone(), passphrase };
+    assert_eq!(mina.refused(choose(None)), ErrorCode::NotAllowed);
+    // The organizer stops using one; what Mina remembers is then another, and none is right.
+    mina.ask(Command::Leave);
+    mina.meeting("the end", |m| matches!(m.phase, MeetingPhase::Ended { .. }));
+    ines.ask(Command::EndForAll);
+    ines.meeting("the end", |m| matches!(m.phase, MeetingPhase::Ended { .. }));
+    ines.ask(choose(None));
+    memory(&ines, StandupPassphrase::None);
+    ines.ask(join());
+    ines.meeting("an open meeting", |m| m.phase == MeetingPhase::Live);
+    mina.ask(give(typed("lighthouse keeper", true)));
+    mina.ask(join());
+    mina.meeting("that it is another", told(true));
+    mina.ask(give(None));
+    mina.ask(join());
+    mina.meeting("two", confirmed(2));
+    memory(&mina, StandupPassphrase::None);
     mina.desk.close();
     ines.desk.close();
 }
