@@ -28,6 +28,11 @@ export const SCREENS = [
   { name: "home-link-error", fake: "home", fill: ["link-field", "standfast://relay"], click: ["join-link"] },
   { name: "new-standup", fake: "home", click: ["new-standup"] },
   { name: "standup-ready", fake: "home", click: ["new-standup"], fill: ["standup-title", "Release circle"], then: ["create"] },
+  { name: "new-standup-passphrase", fake: "home", click: ["new-standup", "with-passphrase"], fills: [["meeting-passphrase", "lighthouse"]] },
+  { name: "standup-ready-passphrase", fake: "home", click: ["new-standup", "with-passphrase", "show-passphrase"], fills: [["standup-title", "Release circle"], ["meeting-passphrase", "lighthouse keeper orange waltz"]], then: ["create"] },
+  { name: "standup-asked", fake: "standup-asked", click: ["open-standup"] },
+  { name: "standup-remembered", fake: "standup-remembered", click: ["open-standup"] },
+  { name: "choose-passphrase", fake: "standup-remembered", click: ["open-standup", "choose-passphrase-open"] },
   { name: "standup", fake: "home", click: ["open-standup"] },
   { name: "prejoin-link", fake: "home", fill: ["link-field", "standfast://relay.example/4f1d9c02ab7e43d8#1.1.fp.secret"], click: ["join-link"] },
   { name: "contact", fake: "home", click: ["open-contact"] },
@@ -38,6 +43,8 @@ export const SCREENS = [
   { name: "journal-ended", fake: "ended", click: ["full-journal"] },
   { name: "entering-lobby", fake: "entering" },
   { name: "entering-waiting", fake: "waiting" },
+  { name: "entering-passphrase", fake: "passphrase-missing" },
+  { name: "entering-passphrase-wrong", fake: "passphrase-wrong" },
   { name: "entering-refused", fake: "refused" },
   { name: "meeting", fake: "meeting", click: ["open-security"] },
   { name: "meeting-plain", fake: "settled" },
@@ -124,6 +131,7 @@ export async function reach(page, base, screen, theme, names = "") {
   if (screen.fill && !screen.then) await hook(screen.fill[0]).fill(screen.fill[1]);
   for (const id of screen.click ?? []) await hook(id).click();
   if (screen.thenTile !== undefined) await page.locator('[data-testid="open-tile"]').nth(screen.thenTile).dispatchEvent("click"); // the drawer may lie over it
+  for (const [id, text] of screen.fills ?? []) await hook(id).fill(text);
   if (screen.fill && screen.then) await hook(screen.fill[0]).fill(screen.fill[1]);
   for (const id of screen.then ?? []) await hook(id).click();
   for (let i = 0; i < (screen.rows ?? 0); i++) await page.keyboard.press("Space");

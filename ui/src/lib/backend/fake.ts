@@ -1,6 +1,6 @@
 /** A back end of samples, for development, screenshots and the accessibility check.
     `?fake=meeting&theme=dark&names=joined`; the scenarios are in `samples.ts`. */
-import type { AppView, Command, ErrorCode, MeetingView, Reply, Setting, UiUpdate } from "$lib/ipc/bindings";
+import type { AppView, Command, ErrorCode, MeetingView, Reply, Setting, StandupPassphrase, TypedPassphrase, UiUpdate } from "$lib/ipc/bindings";
 import { type Backend, Refusal } from "./backend";
 import { DEVICE_LINK, fingerprint, JOURNAL, LINK, scenario, stretched } from "./samples";
 
@@ -44,6 +44,11 @@ export function fakeBackend(query: URLSearchParams): Backend {
     });
   }
 
+  const remembered = (typed: TypedPassphrase | null): StandupPassphrase => (typed === null ? "none" : typed.remember ? "remembered" : "asked");
+  function keepPassphrase(id: string, passphrase: StandupPassphrase): void {
+    change({ standups: view.standups.map((s) => (s.id === id ? { ...s, passphrase } : s)) });
+  }
+
   function set(setting: Setting): void {
     const s = view.settings;
     switch (setting.kind) {
@@ -81,10 +86,19 @@ export function fakeBackend(query: URLSearchParams): Backend {
       }
       case "create_standup": {
         const id = `s${view.standups.length + 1}`;
-        const standup = { id, title: command.title, link: LINK, organizer: true, organizerName: view.displayName, relay: command.relay ?? "192.0.2.7:7440", relayReach: "reachable" as const, nextAtMs: null, lastMetMs: null, members: [] };
+        const standup = { id, title: command.title, link: LINK, organizer: true, organizerName: view.displayName, relay: command.relay ?? "192.0.2.7:7440", relayReach: "reachable" as const, nextAtMs: null, lastMetMs: null, passphrase: remembered(command.passphrase), members: [] };
         change({ standups: [...view.standups, standup] });
         return { kind: "standup", id };
       }
+      case "choose_passphrase":
+        keepPassphrase(command.id, remembered(command.passphrase));
+        break;
+      case "forget_passphrase":
+        keepPassphrase(command.id, "asked");
+        break;
+      case "give_passphrase":
+        if (command.passphrase?.text === "wrong") refuse("passphrase_other");
+        break;
       case "forget_standup":
         change({ standups: view.standups.filter((s) => s.id !== command.id) });
         break;

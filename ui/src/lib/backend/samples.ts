@@ -105,11 +105,11 @@ const BASE: AppView = {
   settings: { theme: "system", echoCancellation: true, noiseReduction: true, evenVolume: true, coverTraffic: false },
   standups: [
     {
-      id: "s1", title: "Harbour team", link: LINK, organizer: true, organizerName: "Ines", relay: "relay.example", relayReach: "reachable", nextAtMs: now + 6 * 60_000, lastMetMs: ago(86_400),
+      id: "s1", title: "Harbour team", link: LINK, organizer: true, organizerName: "Ines", relay: "relay.example", relayReach: "reachable", nextAtMs: now + 6 * 60_000, lastMetMs: ago(86_400), passphrase: "none",
       members: ["Mina", "Jonas", "Sana", "Leo"].map((name, i) => ({ name, trust: i < 2 ? "verified" : i === 2 ? "new_device" : "not_verified", keyWaiting: true, present: i < 2 })),
     },
-    { id: "s2", title: "Platform sync", link: LINK, organizer: false, organizerName: "Jonas", relay: "relay.example", relayReach: "reachable", nextAtMs: now + 25 * 3_600_000, lastMetMs: ago(86_000), members: ["Jonas", "Leo"].map((name) => ({ name, trust: "verified", keyWaiting: true, present: false })) },
-    { id: "s3", title: "Design circle", link: LINK, organizer: false, organizerName: "Sana", relay: "relay.example", relayReach: "unknown", nextAtMs: null, lastMetMs: ago(86_400 * 4), members: [] },
+    { id: "s2", title: "Platform sync", link: LINK, organizer: false, organizerName: "Jonas", relay: "relay.example", relayReach: "reachable", nextAtMs: now + 25 * 3_600_000, lastMetMs: ago(86_000), passphrase: "none", members: ["Jonas", "Leo"].map((name) => ({ name, trust: "verified", keyWaiting: true, present: false })) },
+    { id: "s3", title: "Design circle", link: LINK, organizer: false, organizerName: "Sana", relay: "relay.example", relayReach: "unknown", nextAtMs: null, lastMetMs: ago(86_400 * 4), passphrase: "none", members: [] },
   ],
   contacts: [contact("Jonas", "verified"), contact("Mina", "verified"), contact("Sana", "new_device"), contact("Leo", "not_verified")],
   recent: [
@@ -200,6 +200,10 @@ const SCENARIOS: Record<string, Partial<AppView>> = {
   member: inMeeting({ rights: NO_RIGHTS, members: MEMBERS.map((m) => ({ ...m, organizer: m.name === "Jonas", host: m.name === "Jonas", generator: m.name === "Jonas" })) }),
   entering: inMeeting({ phase: { kind: "lobby", organizer: "Ines" } }),
   waiting: inMeeting({ phase: { kind: "waiting", forName: "Jonas" } }),
+  "passphrase-missing": inMeeting({ phase: { kind: "passphrase", given: false } }),
+  "passphrase-wrong": inMeeting({ phase: { kind: "passphrase", given: true } }),
+  "standup-asked": { standups: BASE.standups.slice(1, 2).map((s) => ({ ...s, passphrase: "asked" })) },
+  "standup-remembered": { standups: BASE.standups.slice(0, 1).map((s) => ({ ...s, passphrase: "remembered" })) },
   refused: inMeeting({ phase: { kind: "refused", by: "Jonas" } }),
   ended: {
     meeting: {

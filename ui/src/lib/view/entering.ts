@@ -21,6 +21,10 @@ export function entering(phase: MeetingPhase, asNewDevice = false): Entering {
       return { title: p.refused(phase.by), text: "", over: true };
     case "locked":
       return { title: p.locked, text: p.lockedHint, over: true };
+    case "passphrase":
+      return phase.given
+        ? { title: w.passphrase.wrong, text: w.passphrase.wrongHint, over: true }
+        : { title: w.passphrase.missing, text: w.passphrase.missingHint, over: true };
     default:
       return { title: p.connecting, text: p.connectingHint, over: false };
   }
