@@ -155,7 +155,31 @@ title: string,
 /**
  * The relay's address; without, this computer hosts, and "host here" is started.
  */
-relay: string | null, } | { "kind": "forget_standup",
+relay: string | null,
+/**
+ * Without, the link alone is enough.
+ */
+passphrase: TypedPassphrase | null, } | { "kind": "choose_passphrase",
+/**
+ * [`crate::Standup::id`].
+ */
+id: string,
+/**
+ * Without, the link alone is enough.
+ */
+passphrase: TypedPassphrase | null, } | { "kind": "give_passphrase",
+/**
+ * [`crate::Standup::id`].
+ */
+id: string,
+/**
+ * Without, none is used, and one that was remembered is forgotten.
+ */
+passphrase: TypedPassphrase | null, } | { "kind": "forget_passphrase",
+/**
+ * [`crate::Standup::id`].
+ */
+id: string, } | { "kind": "forget_standup",
 /**
  * [`crate::Standup::id`].
  */
@@ -427,7 +451,7 @@ members: number, };
 /**
  * The kind of refusal. The words are in the UI's language files.
  */
-export type ErrorCode = "link_foreign" | "link_incomplete" | "link_newer" | "pairing_code_wrong" | "pairing_code_missing" | "pairing_link_needed" | "name_invalid" | "title_invalid" | "address_invalid" | "relay_unreachable" | "relay_refused" | "relay_untrusted" | "relay_missing" | "host_here_failed" | "identity_not_ready" | "passphrase_short" | "passphrase_wrong" | "keychain_refused" | "store_unavailable" | "not_in_meeting" | "already_in_meeting" | "not_allowed" | "gone" | "no_device" | "device_denied" | "bad_request" | "internal";
+export type ErrorCode = "link_foreign" | "link_incomplete" | "link_newer" | "pairing_code_wrong" | "pairing_code_missing" | "pairing_link_needed" | "name_invalid" | "title_invalid" | "address_invalid" | "relay_unreachable" | "relay_refused" | "relay_untrusted" | "relay_missing" | "host_here_failed" | "identity_not_ready" | "passphrase_short" | "passphrase_wrong" | "passphrase_empty" | "passphrase_missing" | "passphrase_other" | "keychain_refused" | "store_unavailable" | "not_in_meeting" | "already_in_meeting" | "not_allowed" | "gone" | "no_device" | "device_denied" | "bad_request" | "internal";
 /**
  * What kept evidence shows.
  */
@@ -951,7 +975,11 @@ organizer: string | null, } | { "kind": "refused",
 /**
  * By whom, if known.
  */
-by: string | null, } | { "kind": "locked" } | { "kind": "live" } | { "kind": "reconnecting",
+by: string | null, } | { "kind": "locked" } | { "kind": "passphrase",
+/**
+ * One was given or remembered, which is not the right one.
+ */
+given: boolean, } | { "kind": "live" } | { "kind": "reconnecting",
 /**
  * Since when.
  */
@@ -1205,7 +1233,7 @@ name: string,
  */
 me: boolean, };
 /**
- * A passphrase on its way from the keyboard to the vault.
+ * A passphrase on its way from the keyboard to where it is stretched.
  *
  * Zeroized on drop and never printed. The copies that the web view and the transport made are
  * beyond reach; see `docs/known-issues.md`.
@@ -1480,6 +1508,10 @@ nextAtMs: number | null,
  */
 lastMetMs: number | null,
 /**
+ * Its passphrase.
+ */
+passphrase: StandupPassphrase,
+/**
  * Everybody else in it.
  */
 members: Array<StandupMember>, };
@@ -1503,6 +1535,10 @@ keyWaiting: boolean,
  * In the meeting right now, as far as this computer knows.
  */
 present: boolean, };
+/**
+ * What this computer knows of a standup's passphrase.
+ */
+export type StandupPassphrase = "none" | "asked" | "remembered";
 /**
  * Somebody else looks after the key than when the meeting began.
  */
@@ -1600,6 +1636,18 @@ export type Trust = "verified" | "not_verified" | "new_device" | "key_changed";
  * [`crate::Passphrase`].
  */
 export type TypedCode = string;
+/**
+ * A meeting's passphrase, as typed.
+ */
+export type TypedPassphrase = {
+/**
+ * The passphrase.
+ */
+text: Passphrase,
+/**
+ * Remember it for this standup on this computer.
+ */
+remember: boolean, };
 /**
  * A refusal: a code for the words, and a detail for whoever helps.
  */
