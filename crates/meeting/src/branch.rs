@@ -109,7 +109,7 @@ pub(crate) fn better(
     for h in s.others.live(now_ms) {
         let beside = !s.chain.descends(&tip, &h) && !s.chain.descends(&h, &tip);
         let wins = prefer(&s.chain, organizer, &tip, &h) == Ordering::Greater;
-        if !beside || !(wins || !alive) || !s.chain.may_follow(&h) || s.left_here(&h) {
+        if !beside || (!wins && alive) || !s.chain.may_follow(&h) || s.left_here(&h) {
             continue;
         }
         let first = best.is_none_or(|b| prefer(&s.chain, organizer, &b, &h) == Ordering::Greater);

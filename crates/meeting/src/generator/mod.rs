@@ -147,7 +147,7 @@ impl Generator {
         acked: &Acked,
     ) -> Result<(), Refusal> {
         self.unproven.retain(|(epoch, _)| *epoch > acked.number);
-        if !s.epochs.newest().is_some_and(|e| e.h == acked.h_e) {
+        if s.epochs.newest().is_none_or(|e| e.h != acked.h_e) {
             return Ok(());
         }
         self.wraps.acked(acked.fp);
