@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::json;
 use standfast_client::call::{Call, CallEvent};
 use standfast_client::entropy::OsEntropy;
@@ -17,7 +17,7 @@ use standfast_meeting::{Admission, Command, Phase};
 use tokio::sync::mpsc;
 
 use crate::part::target;
-use crate::{JoinArgs, commands, passphrase, report};
+use crate::{JoinArgs, commands, journal, passphrase, report};
 
 /// Creates a standup and prints its link. Its passphrase, if it has one, is remembered.
 pub(crate) fn create(
@@ -72,13 +72,14 @@ pub(crate) fn join(profile: Profile, args: JoinArgs) -> Result<ExitCode> {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let lines = if args.commands { commands::listen()? } else { mpsc::unbounded_channel().1 };
     let first_audio_ms = runtime.block_on(attend(&profile, &link, &call, events, lines, &args));
-    report::line(&figures::end(&call.view(), first_audio_ms));
-    if let Some(path) = &args.journal {
-        let journal = serde_json::to_vec_pretty(&figures::journal(&call.view().meeting))?;
-        std::fs::write(path, journal)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+    let view = call.view();
+    report::line(&figures::end(&view, first_audio_ms));
+    if let (Some(path), Some(signed)) = (&args.journal, &view.journal) {
+        journal::write_json(path, signed)?;
     }
-    let refused = passphrase::refused(call.view().meeting.phase, with_passphrase);
+    let standup = profile.vault.store().meeting(&link.meeting_id)?;
+    journal::keep(&profile, standup.as_ref().map_or("Standup", |m| &m.title), &view)?;
+    let refused = passphrase::refused(view.meeting.phase, with_passphrase);
     Ok(refused.unwrap_or(ExitCode::SUCCESS))
 }
 

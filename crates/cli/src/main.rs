@@ -6,6 +6,7 @@
 mod attend;
 mod commands;
 mod identity;
+mod journal;
 mod part;
 mod passphrase;
 mod report;
@@ -61,6 +62,32 @@ enum Command {
     Join(JoinArgs),
     /// List the standups of this profile.
     List,
+    /// Journals of past meetings.
+    #[command(subcommand)]
+    Journal(JournalCommand),
+}
+
+#[derive(Subcommand)]
+enum JournalCommand {
+    /// List the journals that this profile keeps.
+    List,
+    /// Write a journal: as JSON, which anyone can check, or as Markdown, for people.
+    Export {
+        /// Its number, from `journal list`; the newest otherwise.
+        id: Option<i64>,
+        /// For people. Proves nothing.
+        #[arg(long)]
+        markdown: bool,
+        /// Where to; standard output otherwise.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Check an exported journal: its chain, its signature, its evidence. Needs no profile. Exits
+    /// with 0 when it is whole, with 1 when it is not.
+    Verify {
+        /// The JSON.
+        file: PathBuf,
+    },
 }
 
 /// How to take part.
@@ -124,7 +151,7 @@ pub(crate) struct JoinArgs {
     /// The meeting's passphrase is in this file. Without, the one that is remembered is used.
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
-    /// Write the journal to this file at the end, as JSON.
+    /// Write the signed journal to this file at the end, as JSON.
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
 }
@@ -135,6 +162,9 @@ fn main() -> anyhow::Result<ExitCode> {
         .with_writer(std::io::stderr)
         .init();
     let cli = Cli::parse();
+    if let Command::Journal(JournalCommand::Verify { file }) = &cli.command {
+        return journal::check(file);
+    }
     let profile = identity::open(&cli.profile)?;
     match cli.command {
         Command::Fingerprint => report::fingerprint(profile.identity.fingerprint())?,
@@ -143,6 +173,12 @@ fn main() -> anyhow::Result<ExitCode> {
         }
         Command::List => attend::list(&profile)?,
         Command::Join(args) => return attend::join(profile, args),
+        Command::Journal(JournalCommand::List) => journal::list(&profile)?,
+        Command::Journal(JournalCommand::Export { id, markdown, out }) => {
+            journal::export(&profile, id, markdown, out.as_deref())?;
+        }
+        // Answered above, without a profile.
+        Command::Journal(JournalCommand::Verify { .. }) => {}
     }
     Ok(ExitCode::SUCCESS)
 }

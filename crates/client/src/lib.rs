@@ -9,6 +9,7 @@ pub mod call;
 pub mod clock;
 pub mod entropy;
 pub mod figures;
+pub mod journal;
 pub mod pairing;
 pub mod passphrase;
 mod priority;

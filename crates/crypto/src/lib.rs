@@ -32,6 +32,7 @@ mod link;
 mod pairing;
 mod passphrase;
 mod secret;
+mod spoken;
 #[cfg(test)]
 mod testing;
 mod wrap;
@@ -46,6 +47,7 @@ pub use link::{BOX_STEP, ControlKey, Link, LinkError, LinkKeys};
 pub use pairing::PairingCode;
 pub use passphrase::{EmptyPassphrase, Passphrase, PassphraseKey, normalize_passphrase};
 pub use secret::Secret;
+pub use spoken::{SpokenCode, SpokenShare};
 pub use wrap::{Contact, GeneratorKey, MAX_SKIP, ReceiveChain, SendChain, Unwrapped, Wrapped};
 
 /// Where random bytes come from. The app passes the operating system, a test passes a seed.

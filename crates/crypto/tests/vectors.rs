@@ -2,7 +2,8 @@
 
 use standfast_crypto::{
     Binding, Contact, Enc, Entropy, EpochSecret, Fingerprint, GeneratorKey, Identity, Link,
-    Passphrase, PrivateBundle, ReceiveChain, Scope, Secret, SendChain, sha256,
+    Passphrase, PrivateBundle, ReceiveChain, Scope, Secret, SendChain, SpokenCode, SpokenShare,
+    sha256,
 };
 
 /// Counts up from `0`: every draw is another, and anyone can repeat them.
@@ -69,6 +70,19 @@ fn epoch_keys() {
     assert_eq!(hex(keys.take_base(0, 0, &[13; 16]).unwrap().expose()), BASE_AUDIO);
     assert_eq!(hex(&keys.ack_mac(Fingerprint([10; 32]), &[6; 32])), ACK_MAC);
     assert_eq!(keys.code().digits(), CODE);
+}
+
+#[test]
+fn spoken_code() {
+    let run_id = [12; 16];
+    let roster: Vec<_> = (0..3)
+        .map(|n| {
+            let share = SpokenShare::shown(&[20 + n; 32]);
+            (share.commitment(Fingerprint([n; 32]), &run_id), share)
+        })
+        .collect();
+    assert_eq!(hex(&roster[0].0), SAS_COMMITMENT);
+    assert_eq!(SpokenCode::derive(&[6; 32], &roster).words().join(" "), SAS_WORDS);
 }
 
 #[test]
@@ -173,3 +187,5 @@ const BOX_SHA256: &str = "c51c49ced38318486a949c0b60e38016eafe1d9267fa5acfd31eaf
 const KEM_CT_SHA256: &str = "ba280906c3ae932d7f12db2894069f0e5a06a936418b3548598a2dd099f2e1c4";
 const WRAP_0: &str = "039ed9f3927d34d5e4f6565b9dd2c853a5e12590ae240a66752392bec99102db8d0e4cf2699dd81a3f80af8c2fbe0f46";
 const WRAP_1: &str = "20949a23ee46cbe59b48e0f196364bfd889b4b65b7e583cf883c034200e0cdc1a527369f9fb87b165f46f0442c468a87";
+const SAS_COMMITMENT: &str = "df927208b70f7368c16f7d63265d3a2fffdcf0bfeed52f39d876785fa64d76ce";
+const SAS_WORDS: &str = "supreme appear space";

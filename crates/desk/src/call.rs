@@ -12,12 +12,11 @@ use standfast_client::figures;
 use standfast_client::profile::Profile;
 use standfast_crypto::Fingerprint;
 use standfast_meeting::Phase;
-use standfast_vault::JournalHead;
 use tokio::sync::mpsc::UnboundedReceiver;
 use zeroize::Zeroizing;
 
-use crate::timeline::{Names, timeline};
 use crate::passphrase::Given;
+use crate::timeline::{Names, timeline};
 use crate::work::{Done, Worker, keep_all};
 
 /// From starting until the ended screen is closed.
@@ -148,19 +147,12 @@ impl Running {
     }
 
     fn save(&self, profile: &Profile, view: &CallView) {
+        let Some(journal) = &view.journal else { return };
         let entries = timeline(&view.meeting, &self.names, wall_ms());
-        let head = JournalHead {
-            meeting_id: self.meeting_id,
-            title: self.title.clone(),
-            began_ms: view.meeting.journal.first().map_or(0, |r| r.made_ms),
-            ended_ms: view.meeting.erased_ms.unwrap_or_else(wall_ms),
-            entries: u32::try_from(entries.len()).unwrap_or(u32::MAX),
-        };
-        let kept = serde_json::to_vec(&entries)
-            .ok()
-            .map(|body| profile.vault.store().add_journal(&head, &body));
-        if !matches!(kept, Some(Ok(_))) {
-            tracing::warn!("the journal was not kept");
+        let shown = serde_json::to_value(&entries).unwrap_or_default();
+        let ended_ms = view.meeting.erased_ms.unwrap_or_else(wall_ms);
+        if let Err(err) = profile.keep_journal(&self.title, ended_ms, shown, journal) {
+            tracing::warn!(%err, "the journal was not kept");
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::prints::{Prints, parse_hex, parse_id};
 use crate::sound::{self, Sound};
 use crate::standups::{Book, journal};
 use crate::timeline::timeline;
-use crate::work::{Done, Worker, profile_error};
+use crate::work::{Done, Worker};
 use crate::{DeskOptions, Request, Sink, levels};
 
 /// Levels and meters move this often.

@@ -96,6 +96,7 @@ fn left(why: LeftWhy) -> LeftReason {
         LeftWhy::KeptOut => LeftReason::KeptOut,
         LeftWhy::Removed => LeftReason::Removed,
         LeftWhy::Elsewhere => LeftReason::Elsewhere,
+        LeftWhy::Replaced => LeftReason::Replaced,
     }
 }
 

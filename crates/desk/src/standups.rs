@@ -197,5 +197,6 @@ fn recent(profile: &Profile, id: JournalId, head: &JournalHead) -> RecentMeeting
 /// A stored key timeline, newest first.
 pub(crate) fn journal(profile: &Profile, id: JournalId) -> Vec<TimelineEntry> {
     let body = profile.vault.store().journal(id).ok().flatten();
-    body.and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default()
+    let kept = body.and_then(|body| standfast_client::journal::unpack(&body));
+    kept.and_then(|kept| serde_json::from_value(kept.timeline).ok()).unwrap_or_default()
 }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DeviceChoice, JournalView, LinkPreview, Passphrase, Setting, TypedCode, TypedPassphrase};
+use crate::{
+    DeviceChoice, JournalView, LinkPreview, Passphrase, Setting, TypedCode, TypedPassphrase,
+};
 
 /// What to join.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,9 +9,10 @@ use standfast_wire::limits::MAX_SESSIONS;
 use standfast_wire::relay::Envelope;
 
 use crate::device::Offer;
-use crate::journal::Journal;
+use crate::evidence::Evidence;
+use crate::journal::{Event, Journal};
 use crate::limits::{READ_AGAIN_MS, TRIED_MAX};
-use crate::session::Session;
+use crate::session::{Session, open_envelope};
 use crate::{Config, Counters, Now, Output, Refusal, Split};
 
 pub(crate) struct Core {
@@ -22,6 +23,7 @@ pub(crate) struct Core {
     pub(crate) before_ms: u64,
     pub(crate) out: VecDeque<Output>,
     pub(crate) journal: Journal,
+    pub(crate) evidence: Evidence,
     pub(crate) counters: Counters,
     pub(crate) muted: bool,
     /// When the connection was lost; `None` while there is one.
@@ -30,6 +32,8 @@ pub(crate) struct Core {
     read: BTreeSet<Hash>,
     read_again_ms: Option<u64>,
     pub(crate) sessions: Sessions,
+    /// Failed runs of the spoken code in a row; they outlive a seat.
+    pub(crate) spoken_failures: u8,
     /// The session for whose successor a prekey bundle was made.
     pub(crate) renewed_for: Option<Hash>,
     /// The pairing code that this device shows.
@@ -66,19 +70,22 @@ impl Core {
     pub(crate) fn new(cfg: Config, entropy: Box<dyn Entropy + Send>, now: Now) -> Self {
         let rng = Hedged::new(entropy, cfg.identity.hedge());
         let muted = cfg.muted;
+        let journal = Journal::new(cfg.identity.fingerprint());
         Self {
             cfg,
             rng,
             now,
             before_ms: now.mono_ms,
             out: VecDeque::new(),
-            journal: Journal::default(),
+            journal,
+            evidence: Evidence::default(),
             counters: Counters::default(),
             muted,
             offline_since_ms: Some(now.mono_ms),
             read: BTreeSet::new(),
             read_again_ms: None,
             sessions: Sessions::default(),
+            spoken_failures: 0,
             renewed_for: None,
             device: None,
             split: None,
@@ -105,6 +112,9 @@ impl Core {
     /// The connection is lost, and nobody knows since when: at the earliest since the last input,
     /// which is long ago for a device that slept.
     pub(crate) fn went_offline(&mut self) {
+        if self.offline_since_ms.is_none() {
+            self.journal.note(Event::Line { up: false }, self.now);
+        }
         self.offline_since_ms.get_or_insert(self.before_ms);
         self.read.clear();
         self.changed();
@@ -155,7 +165,23 @@ impl Core {
     }
 
     pub(crate) fn refused(&mut self, refusal: Refusal) {
+        self.refused_of(refusal, None);
+    }
+
+    /// A message of `session` did not pass. It is counted as its author's, if the signature holds.
+    pub(crate) fn refused_letter(
+        &mut self,
+        session: &Session,
+        envelope: &Envelope,
+        refusal: Refusal,
+    ) {
+        let letter = open_envelope(&session.control, envelope).ok();
+        self.refused_of(refusal, letter.and_then(|letter| session.author_of(&letter)));
+    }
+
+    fn refused_of(&mut self, refusal: Refusal, by: Option<Fingerprint>) {
         self.counters.refuse(refusal);
+        self.journal.refused(refusal, by, self.now);
     }
 
     /// Signs, seals and posts; gives the hash that others refer to.

@@ -7,6 +7,7 @@ use standfast_wire::control::{Admission, Hash, Role};
 
 use crate::chain::Chain;
 use crate::core::Core;
+use crate::journal::Event;
 use crate::limits::LOBBY_MAX;
 use crate::people::{Trust, trust_of};
 use crate::session::Session;
@@ -58,18 +59,17 @@ impl Door {
         if self.lobby.len() < LOBBY_MAX && session.request(&h).is_some() {
             let since_wall_ms = since.unwrap_or(core.now.wall_ms);
             self.lobby.insert(h, Waiting { fp, since_wall_ms });
+            if since.is_none() {
+                core.journal.note(Event::Waits { join_h: h, fp: fp.0 }, core.now);
+            }
         }
         core.changed();
     }
 
-    /// A request in the lobby is let in.
-    pub(crate) fn take(&mut self, h: &Hash) -> bool {
-        match self.lobby.remove(h) {
-            Some(waiting) => {
-                self.kept_out.remove(&waiting.fp);
-                true
-            }
-            None => false,
+    /// Takes a request out of the lobby, to let it in.
+    pub(crate) fn take(&mut self, h: &Hash) {
+        if let Some(waiting) = self.lobby.remove(h) {
+            self.kept_out.remove(&waiting.fp);
         }
     }
 
@@ -78,11 +78,11 @@ impl Door {
     }
 
     /// Refuses a request, and later ones of the same key until it is let in by hand.
-    pub(crate) fn keep_out(&mut self, h: &Hash) -> bool {
-        match self.lobby.remove(h) {
-            Some(waiting) => self.kept_out.insert(waiting.fp),
-            None => false,
-        }
+    pub(crate) fn keep_out(&mut self, core: &mut Core, h: &Hash, by: Fingerprint) -> bool {
+        let Some(waiting) = self.lobby.remove(h) else { return false };
+        let (join_h, fp, by) = (*h, waiting.fp.0, by.0);
+        core.journal.note(Event::KeptOut { join_h, fp, by }, core.now);
+        self.kept_out.insert(waiting.fp)
     }
 
     /// Somebody in the lobby went away.

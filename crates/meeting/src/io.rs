@@ -97,6 +97,8 @@ pub enum Command {
     WithdrawDevice,
     /// Vouch for the new device that showed the code with this join request: it replaces this one.
     Vouch(Hash),
+    /// Ask everyone's device for a spoken code ([`Snapshot::spoken`](crate::Snapshot::spoken)).
+    StartSpokenCode,
     /// Leave. Whoever is next in the succession looks after the key.
     Leave,
     /// End for everyone. The organizer's, and the generator's when the organizer is not there.

@@ -19,6 +19,7 @@ mod counters;
 mod device;
 mod door;
 mod epoch;
+mod evidence;
 mod follower;
 mod generator;
 mod io;
@@ -38,19 +39,26 @@ mod seated;
 mod session;
 mod snapshot;
 mod split;
+mod spoken;
 mod state;
+mod tagged;
 
 pub use config::{Config, Known, Now, Part};
 pub use counters::Counters;
+pub use evidence::{EVIDENCE_MAX, Exhibit, Statement};
 pub use io::{Command, Input, Output};
-pub use journal::{EpochRecord, Journal};
+pub use journal::{
+    Cause, Charge, EpochRecord, Event, Journal, JournalEntry, JournalFault, JournalHead, Listed,
+    Named, Out, Sign, SignedJournal, Spoke,
+};
 pub use people::{Trust, pinned_under, trust_of};
 pub use pulse::Pulse;
 pub use refusal::Refusal;
 pub use snapshot::{
-    DeviceOffer, EpochNow, Knock, Member, Microphone, Owner, Phase, Presence, Removed, Rights,
-    Snapshot, Split,
+    DeviceOffer, EpochNow, Kept, Knock, Member, Microphone, Owner, Phase, Presence, Removed,
+    Rights, Snapshot, Split, SpokenNow,
 };
+pub use spoken::{SPOKEN_FAILURES_MAX, SPOKEN_MAX, SPOKEN_MS};
 pub use standfast_wire::control::{Admission, Hosts, Policy, Reason};
 pub use state::left::LeftWhy;
 
@@ -79,11 +87,23 @@ impl Meeting {
     pub fn handle(&mut self, input: Input<'_>, now: Now) {
         self.core.before_ms = self.core.now.mono_ms;
         self.core.now = now;
+        if matches!(input, Input::Connected) {
+            self.core.journal.note(Event::Line { up: true }, now);
+        }
+        self.note_pulse();
         // The placeholder is replaced in the next line; `handle` cannot unwind past it because
         // nothing in it panics.
         let placeholder = State::Left(Left { why: LeftWhy::Left, at: now });
         let state = std::mem::replace(&mut self.state, placeholder);
         self.state = state.handle(&mut self.core, input);
+        self.note_pulse();
+    }
+
+    /// The generator's signs of life come and go with time: looked at before and after each input.
+    fn note_pulse(&mut self) {
+        if let Some(pulse) = self.state.pulse(&self.core) {
+            self.core.journal.pulse(pulse, self.core.now);
+        }
     }
 
     /// The next thing to do, in order, until there is none.
@@ -101,6 +121,13 @@ impl Meeting {
     #[must_use]
     pub fn microphone_open(&self) -> bool {
         matches!(&self.state, State::Live(live) if !self.core.muted && live.may_speak(&self.core))
+    }
+
+    /// What happened so far, signed by this device. Messages that were only counted until now are
+    /// written down with it.
+    pub fn signed_journal(&mut self) -> SignedJournal {
+        let Core { cfg, journal, evidence, now, .. } = &mut self.core;
+        journal.sign(&cfg.identity, cfg.meeting_id, evidence.exhibits(), *now)
     }
 
     /// Everything there is to show.

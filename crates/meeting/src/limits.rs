@@ -63,6 +63,10 @@ pub const BRIEF_OFFLINE_MS: u64 = 3_000;
 pub const ARRIVAL_ACK_MS: u64 = 500;
 /// Board slot of key requests: only a member's newest is of use.
 pub const SLOT_KEY_REQUEST: u8 = 3;
+/// Board slots of the spoken code: a member's newest commitment, and its newest value.
+pub const SLOT_SPOKEN_COMMIT: u8 = 5;
+/// See [`SLOT_SPOKEN_COMMIT`].
+pub const SLOT_SPOKEN_REVEAL: u8 = 6;
 /// A follower that cannot install the head for so long joins again.
 pub const STUCK_MS: u64 = 8_000;
 

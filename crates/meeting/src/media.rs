@@ -151,12 +151,15 @@ impl Media {
         }
         let fp = s.fp_of(kid.idx()).ok_or(Refusal::Unsupported)?;
         let epoch = s.epochs.by_kid(kid.epoch_mod_256()).ok_or(Refusal::Unsupported)?;
-        let number = epoch.number;
+        let (number, h_e) = (epoch.number, epoch.h);
         let opener = epoch.opener(kid.idx(), kid.stream()).ok_or(Refusal::Unsupported)?;
         let mut plain = zeroize::Zeroizing::new(Vec::with_capacity(bytes.len()));
         let frame = opener.screen(parsed, core.ms()).map_err(|_| Refusal::Stale)?;
         let frame = frame.open(&mut plain).map_err(|_| Refusal::NotAuthentic)?;
-        let payload = frame.payload().map_err(|_| Refusal::Malformed)?;
+        let Ok(payload) = frame.payload() else {
+            core.forged_frame(h_e, fp, kid.stream() as u8, bytes);
+            return Err(Refusal::Malformed);
+        };
         self.said(core, kid, number, &payload);
         Ok(Some(fp))
     }

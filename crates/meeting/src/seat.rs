@@ -60,8 +60,10 @@ impl Seat {
         if let Some(Output::Post(envelope)) = core.out.back() {
             session.log(envelope);
             let own = open_envelope(&session.control, envelope);
-            if let Ok(letter) = own {
-                let _ = session.accept_join(&core.cfg, &letter, None);
+            if let Ok(letter) = own
+                && let Ok(request) = session.accept_join(&core.cfg, &letter, None)
+            {
+                core.journal.asked(request, core.now);
             }
         }
         Self {

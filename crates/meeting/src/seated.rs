@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use standfast_crypto::{Fingerprint, PublicIdentity, Secret};
-use standfast_wire::control::{Arrived, EpochAnnounce, Hash, Heartbeat, KeyAck, Kind, Reason};
+use standfast_wire::control::{Arrived, EpochAnnounce, Hash, Heartbeat, KeyAck, Kind};
 use standfast_wire::relay::{Envelope, SLOT_ACK, SLOT_LOG};
 
 use crate::branch::Others;
@@ -11,12 +11,12 @@ use crate::chain::{Chain, Link, Verified};
 use crate::core::Core;
 use crate::door::Door;
 use crate::epoch::{Epoch, Epochs};
-use crate::journal::EpochRecord;
 use crate::peers::Peers;
 use crate::posted::Posted;
 use crate::recent::Recent;
 use crate::seat::Seat;
 use crate::session::{Letter, Session, open_envelope, wire_bundle};
+use crate::spoken::Spoken;
 use crate::{Output, Refusal};
 
 /// Acks for the head while it is not installed here: one of each member on its roster.
@@ -95,7 +95,10 @@ impl History {
     ) -> Result<Hash, Refusal> {
         let h = match self.chain.verify(&self.session, letter)? {
             Verified::Link(link) => self.chain.keep(*link, core.now),
-            Verified::Equivocation(_) => return Err(Refusal::Inconsistent),
+            Verified::Equivocation(two) => {
+                core.two_announces(&self.session, two.by, two.first, two.second);
+                return Err(Refusal::Inconsistent);
+            }
         };
         self.session.log(envelope);
         Ok(h)
@@ -170,6 +173,7 @@ pub(crate) struct Seated {
     pub(crate) end_preimage: Option<Secret<32>>,
     /// A generator that was away waits until then for anything newer than its head.
     pub(crate) resume_at_ms: Option<u64>,
+    pub(crate) spoken: Spoken,
     early_acks: EarlyAcks,
     met: BTreeSet<Fingerprint>,
 }
@@ -203,6 +207,7 @@ impl Seated {
             epochs: Epochs::default(),
             end_preimage: None,
             resume_at_ms: None,
+            spoken: Spoken::default(),
             early_acks,
             met: BTreeSet::new(),
         }
@@ -266,8 +271,7 @@ impl Seated {
     /// Puts a confirmed epoch in place: journal, keys of everyone present, acks that came early.
     pub(crate) fn install(&mut self, core: &mut Core, mut epoch: Epoch) -> Result<(), Refusal> {
         let Some(link) = self.chain.head() else { return Err(Refusal::Inconsistent) };
-        let who = who(&self.session, link);
-        core.journal.made(EpochRecord::new(link, who, core.me()), core.now);
+        core.journal.announced(link, &self.session, core.now);
         epoch.seat_all(&self.session, core.me(), &self.seat.join_h)?;
         let History { session, peers, .. } = &mut self.history;
         peers.follow(session, &epoch, core.me(), core.ms());
@@ -399,15 +403,5 @@ pub(crate) fn acknowledge(
 }
 
 fn note_confirmed(core: &mut Core, epoch: &Epoch) {
-    let (now, members) = (core.now, epoch.present().count());
-    core.journal.confirmed(epoch.number, epoch.confirmed(), members, now);
-}
-
-/// Names of those who came or went with `link`.
-fn who(session: &Session, link: &Link) -> Vec<String> {
-    let fps = match link.announce.reason {
-        Reason::Leave | Reason::Drop | Reason::Removal => &link.left,
-        _ => &link.joined,
-    };
-    fps.iter().map(|fp| session.name_of(*fp).unwrap_or_default().to_owned()).collect()
+    core.journal.confirmed(epoch, core.now);
 }

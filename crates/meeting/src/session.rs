@@ -349,6 +349,13 @@ impl Session {
         self.requests.values().find(|r| r.fp() == fp).map(|r| &r.identity)
     }
 
+    /// Who signed a letter, whatever it says.
+    pub(crate) fn author_of(&self, letter: &Letter) -> Option<Fingerprint> {
+        let (author, sig) = (self.identity_of(letter.from)?, letter.sig?);
+        author.verify(&self.scope, letter.kind.label(), &letter.body, &sig).ok()?;
+        Some(letter.from)
+    }
+
     /// The newest join request of `fp`.
     pub(crate) fn newest_request(&self, fp: Fingerprint) -> Option<Hash> {
         self.requests.values().filter(|r| r.fp() == fp).max_by_key(|r| r.nth).map(|r| r.h)

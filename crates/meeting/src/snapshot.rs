@@ -6,7 +6,7 @@ use standfast_wire::control::{Entry, Hash, Reason, State as EntryState};
 use crate::Counters;
 use crate::core::Core;
 use crate::epoch::Epoch;
-use crate::journal::EpochRecord;
+use crate::journal::{Charge, EpochRecord};
 use crate::people::{Trust, pinned_under, trust_of};
 use crate::pulse::Pulse;
 use crate::seated::Seated;
@@ -189,6 +189,38 @@ pub struct EpochNow {
     pub leavers: Vec<String>,
 }
 
+/// Something that was refused and is kept, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// What it shows.
+    pub charge: Charge,
+    /// Against whom, when that is known.
+    pub against: Option<Fingerprint>,
+}
+
+/// The spoken code: three words that everyone's device shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpokenNow {
+    /// Nobody asked for one.
+    Idle,
+    /// Devices are answering.
+    Running {
+        /// Members that have answered.
+        have: usize,
+        /// Members that have to.
+        of: usize,
+    },
+    /// Compare these, word by word.
+    Code([&'static str; 3]),
+    /// It did not come.
+    Failed {
+        /// Runs in a row that somebody or something stopped.
+        times: u8,
+    },
+    /// It failed too often to be chance: compare fingerprints.
+    CompareFingerprints,
+}
+
 /// Everything there is to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
@@ -230,6 +262,10 @@ pub struct Snapshot {
     pub pulse_age_ms: u64,
     /// This device's microphone.
     pub microphone: Microphone,
+    /// The spoken code, as far as it has come.
+    pub spoken: SpokenNow,
+    /// What was refused and is kept, oldest first.
+    pub evidence: Vec<Kept>,
     /// The journal, oldest first.
     pub journal: Vec<EpochRecord>,
     /// Figures.
@@ -276,7 +312,9 @@ fn empty(core: &Core) -> Snapshot {
         pulse: Pulse::Steady,
         pulse_age_ms: 0,
         microphone: Microphone::ClosedNotLive,
-        journal: core.journal.records().to_vec(),
+        spoken: SpokenNow::Idle,
+        evidence: core.evidence.kept().collect(),
+        journal: core.journal.records(),
         counters: core.counters,
         erased_ms: None,
     }
@@ -322,6 +360,7 @@ fn live_view(core: &Core, live: &Live, snapshot: &mut Snapshot) {
     snapshot.lobby =
         s.door.lobby.iter().map(|(h, w)| knock(core, s, h, w.fp, w.since_wall_ms)).collect();
     snapshot.lobby.sort_by_key(|k| (k.trust != Trust::KeyChanged, k.since_ms));
+    snapshot.spoken = s.spoken_now(core);
     match &live.role {
         Role::Generator(_) => snapshot.generator = true,
         Role::Follower(follower) => {

@@ -4,6 +4,7 @@ use standfast_wire::control::{Hash, Reason};
 
 use crate::Split;
 use crate::core::Core;
+use crate::journal::Event;
 use crate::seated::History;
 
 impl Core {
@@ -14,6 +15,10 @@ impl Core {
         let theirs_ms = fork.theirs.map_or(ours.seen.wall_ms, |node| node.seen.wall_ms);
         let from_ms = ours.seen.wall_ms.min(theirs_ms);
         self.split = Some(Split { from_ms, until_ms: None, epoch: None });
+        if let Some(generator) = s.chain.node(theirs).map(|node| node.link.generator().0) {
+            let event = Event::SplitSeen { from_ms, their_h: *theirs, generator };
+            self.journal.note(event, self.now);
+        }
         self.changed();
     }
 
@@ -30,7 +35,11 @@ impl Core {
             self.split = Some(Split { from_ms, until_ms: None, epoch: None });
         }
         if let Some(split) = &mut self.split {
-            (split.until_ms, split.epoch) = (Some(self.now.wall_ms), Some(head.announce.epoch));
+            let (from_ms, until_ms) = (split.from_ms, self.now.wall_ms);
+            (split.until_ms, split.epoch) = (Some(until_ms), Some(head.announce.epoch));
+            let (epoch, merged_h) = (head.announce.epoch, merged);
+            let event = Event::Merged { epoch, merged_h, from_ms, until_ms };
+            self.journal.note(event, self.now);
         }
         self.changed();
     }

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 
 use standfast_crypto::{Fingerprint, Identity, PRIVATE_BUNDLE, Secret};
 use standfast_frame::{PACKET_HEADER_BYTES, PAYLOAD_HEADER_BYTES};
-use standfast_meeting::{Command, Config, Known, Snapshot};
+use standfast_meeting::{Command, Config, Known, SignedJournal, Snapshot};
 use tokio::sync::{mpsc, watch};
 
 pub use line::LineState;
@@ -83,6 +83,8 @@ pub struct CallView {
     pub line: LineState,
     /// How quickly it came about.
     pub milestones: Milestones,
+    /// The signed journal, once the meeting is over.
+    pub journal: Option<Arc<SignedJournal>>,
     /// The call's thread has ended: nothing changes any more.
     pub over: bool,
 }

@@ -62,6 +62,7 @@ impl Runner {
             meeting: Arc::new(meeting.snapshot()),
             line: LineState::Connecting,
             milestones: Milestones::default(),
+            journal: None,
             over: false,
         };
         let (view, watched) = watch::channel(first);
@@ -103,7 +104,8 @@ impl Runner {
         self.publish();
         drop(self.voice);
         self.line.finish().await;
-        self.view.send_modify(|view| view.over = true);
+        let journal = Arc::new(self.meeting.signed_journal());
+        self.view.send_modify(|view| (view.journal, view.over) = (Some(journal), true));
     }
 
     fn wait(&self) -> Duration {

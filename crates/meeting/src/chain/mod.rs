@@ -31,7 +31,6 @@ pub(crate) struct Node {
 }
 
 /// Two announces by one generator for one term and epoch: both cannot be honest.
-#[expect(dead_code, reason = "the evidence store that keeps both comes with the chained journal")]
 pub(crate) struct Equivocation {
     pub(crate) by: Fingerprint,
     pub(crate) first: (Vec<u8>, [u8; 64]),
@@ -43,10 +42,6 @@ pub(crate) enum Verified {
     /// Passed every check; recorded by [`Chain::keep`].
     Link(Box<Link>),
     /// Refused, and provably dishonest.
-    #[expect(
-        dead_code,
-        reason = "the evidence store that keeps both comes with the chained journal"
-    )]
     Equivocation(Box<Equivocation>),
 }
 

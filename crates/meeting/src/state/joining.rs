@@ -84,6 +84,7 @@ impl Joining {
     pub(crate) fn enter(core: &mut Core, session: Session) -> State {
         core.changed();
         core.sessions.follow(session.id());
+        core.journal.session(&session, core.now);
         let watch = Watch::new(core.ms());
         State::Joining(Box::new(Self::new(History::new(session), watch)))
     }
@@ -325,6 +326,9 @@ impl Joining {
     ) -> Result<(), Refusal> {
         let session = &mut self.history.session;
         let accepted = session.accept_join(&core.cfg, letter, Some(poster));
+        if let Ok(request) = &accepted {
+            core.journal.asked(request, core.now);
+        }
         let accepted = accepted.map(|request| (request.h, request.seen));
         self.doubt.note(core, session, letter, accepted.map(drop))?;
         let (h, seen) = accepted?;

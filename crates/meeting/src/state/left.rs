@@ -2,6 +2,7 @@
 
 use crate::Now;
 use crate::core::Core;
+use crate::journal::Event;
 use crate::state::State;
 
 /// Why this device is not in the meeting any more.
@@ -34,6 +35,7 @@ impl Left {
     /// The caller gives up its state by passing through here.
     pub(crate) fn enter(core: &mut Core, why: LeftWhy) -> State {
         core.journal.erased_all(core.now);
+        core.journal.note(Event::Over { why: why.into() }, core.now);
         core.changed();
         State::Left(Self { why, at: core.now })
     }

@@ -7,7 +7,7 @@ pub(crate) mod left;
 pub(crate) mod live;
 
 use crate::core::Core;
-use crate::{Command, Input};
+use crate::{Command, Input, Pulse};
 
 pub(crate) use connecting::Connecting;
 pub(crate) use joining::Joining;
@@ -56,6 +56,14 @@ impl State {
                 Self::Live(live)
             }
             other => other,
+        }
+    }
+
+    /// The generator's, while somebody else looks after the key.
+    pub(crate) fn pulse(&self, core: &Core) -> Option<Pulse> {
+        match self {
+            Self::Live(live) => live.pulse(core),
+            _ => None,
         }
     }
 

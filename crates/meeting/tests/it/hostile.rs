@@ -32,7 +32,7 @@ const KINDS: [Kind; 11] = [
 ];
 
 /// Yesterday Mina got a bundle; today she and Jonas are scheduled and nobody has arrived.
-fn invited_today() -> (Room, Vec<standfast_crypto::PrivateBundle>) {
+pub fn invited_today() -> (Room, Vec<standfast_crypto::PrivateBundle>) {
     let mut room = meeting(&["mina"]);
     let prekeys = room.take_prekeys("mina");
     room.command("ines", Command::End);
@@ -44,7 +44,7 @@ fn invited_today() -> (Room, Vec<standfast_crypto::PrivateBundle>) {
     (room, prekeys)
 }
 
-fn copies(bundles: &[standfast_crypto::PrivateBundle]) -> Vec<standfast_crypto::PrivateBundle> {
+pub fn copies(bundles: &[standfast_crypto::PrivateBundle]) -> Vec<standfast_crypto::PrivateBundle> {
     bundles.iter().map(|b| standfast_crypto::PrivateBundle::from_secret(&b.to_secret())).collect()
 }
 

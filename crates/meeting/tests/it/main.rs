@@ -4,9 +4,12 @@
 
 mod authority;
 mod hostile;
+mod insider;
+mod journal;
 mod life;
 mod mallory;
 mod passphrase;
 mod rogue;
 mod room;
+mod spoken;
 mod storm;

@@ -121,9 +121,14 @@ impl Room {
         letter_hash(label, &letters.find(|sealed| sealed.kind == kind).unwrap())
     }
 
-    /// What a device shows, less the figures that any refused message moves.
+    /// What a device shows, less the figures and exhibits that any refused message moves.
     pub fn shows(&self, name: &str) -> Snapshot {
-        Snapshot { counters: Counters::default(), pulse_age_ms: 0, ..self.see(name) }
+        Snapshot {
+            counters: Counters::default(),
+            evidence: Vec::new(),
+            pulse_age_ms: 0,
+            ..self.see(name)
+        }
     }
 
     pub fn refusals(&self, name: &str) -> u64 {

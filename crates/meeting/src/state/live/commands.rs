@@ -34,6 +34,7 @@ impl Live {
             Command::OfferDevice => core.offer_device(),
             Command::WithdrawDevice => core.withdraw_device(),
             Command::Vouch(h) => self.vouch(core, h)?,
+            Command::StartSpokenCode => self.seated.start_spoken(core)?,
             Command::SetMuted(_) => {}
         }
         core.changed();
@@ -114,7 +115,7 @@ impl Live {
         if !s.session.is_host(core.me()) {
             return Err(Refusal::NotAllowed);
         }
-        if s.door.keep_out(&h) {
+        if s.door.keep_out(core, &h, core.me()) {
             core.post(&s.session, Kind::KeepOut, SLOT_LOG, &KeepOut { join_h: h }, None);
         }
         Ok(())

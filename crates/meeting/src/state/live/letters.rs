@@ -40,6 +40,7 @@ impl Live {
             Kind::HeadAsk => self.head_ask(core, &letter)?,
             Kind::Alive => self.alive(core, &letter)?,
             Kind::KeepOut => self.kept_out(core, &letter)?,
+            Kind::SasCommit | Kind::SasReveal => self.seated.spoken_letter(core, &letter)?,
             Kind::End => return self.ended(core, &letter),
             Kind::Announce => return self.announce(core, envelope, &letter),
             kind => return self.by_role(core, kind, &letter),
@@ -84,6 +85,7 @@ impl Live {
     ) -> Result<(), Refusal> {
         let s = &mut self.seated;
         let request = s.history.session.accept_join(&core.cfg, letter, Some(poster))?;
+        core.journal.asked(request, core.now);
         let (h, fp, role, own) = (request.h, request.fp(), request.role, request.own);
         let (seen, pairs) = (request.seen, request.pairing.is_some());
         s.session.log(envelope);
@@ -206,7 +208,7 @@ impl Live {
         if !there || !s.session.is_host(out.from) {
             return Err(Refusal::NotAllowed);
         }
-        s.door.keep_out(&out.message.join_h);
+        s.door.keep_out(core, &out.message.join_h, out.from);
         core.changed();
         Ok(())
     }

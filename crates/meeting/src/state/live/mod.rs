@@ -91,6 +91,7 @@ impl Live {
         }
         core.out.extend(session.logged().first().cloned().map(Output::Post));
         let open_h = session.open_h;
+        core.journal.session(&session, core.now);
         let seat = Seat::ask(core, &mut session, Some(open_h), None);
         let history = History::new(session);
         let mut seated = Seated::new(history, seat, 0, EarlyAcks::default());
@@ -123,6 +124,7 @@ impl Live {
             return Left::enter(core, LeftWhy::Left);
         }
         prekey::renew(core, seated.session.id());
+        core.lives_beside_another();
         let role = Role::Follower(Box::new(Follower::new(watch)));
         let mut live = Box::new(Self::new(core, seated, role));
         live.send_ping(core);
@@ -307,21 +309,28 @@ impl Live {
             return self.other_session(core, envelope);
         }
         let step = open_envelope(&self.seated.session.control, envelope)
-            .and_then(|letter| self.letter(core, poster, envelope, letter));
+            .and_then(|letter| self.letter(core, poster, envelope, letter))
+            .or_else(|refusal| {
+                core.refused_letter(&self.seated.session, envelope, refusal);
+                Ok(Step::Stay)
+            });
         self.after(core, step)
     }
 
     /// A live session ignores other Opens, until its generator shows no life.
     fn other_session(self: Box<Self>, core: &mut Core, envelope: &Envelope) -> State {
-        if matches!(self.role, Role::Follower(_)) && Session::from_open(&core.cfg, envelope).is_ok()
-        {
-            core.sessions.other = Some(envelope.clone());
+        if Session::from_open(&core.cfg, envelope).is_ok() {
+            core.other_session_shown(envelope);
+            if matches!(self.role, Role::Follower(_)) {
+                core.sessions.other = Some(envelope.clone());
+            }
         }
         self.after(core, Ok(Step::Stay))
     }
 
     fn tick(&mut self, core: &mut Core) -> Step {
         self.seated.turn(core);
+        self.seated.turn_spoken(core);
         self.media.retry_early(core, &mut self.seated);
         if self.media.take_due_ping(core.ms()) {
             self.send_ping(core);
@@ -398,7 +407,11 @@ impl Live {
             return Step::Branch(h);
         }
         match follower.tick(core, s) {
-            _ if follower.watch.pulse(core.ms()) == Pulse::Gone => Step::JoinAgain,
+            _ if follower.watch.pulse(core.ms()) == Pulse::Gone => {
+                // The lag may have come with this very input, and the seat goes with it.
+                core.journal.pulse(Pulse::Gone, core.now);
+                Step::JoinAgain
+            }
             Due::Stuck => Step::JoinAgain,
             Due::TakeOver => self.take_over(core),
             Due::Nothing => Step::Stay,
@@ -447,6 +460,14 @@ impl Live {
                 core.refused(refusal);
                 Step::JoinAgain
             }
+        }
+    }
+
+    /// The generator's, while somebody else looks after the key.
+    pub(crate) fn pulse(&self, core: &Core) -> Option<Pulse> {
+        match &self.role {
+            Role::Follower(follower) => Some(follower.watch.pulse(core.ms())),
+            Role::Generator(_) => None,
         }
     }
 
@@ -507,6 +528,7 @@ impl Live {
         let off = self.seated.epochs.newest().is_none().then_some(self.alive.0);
         let others = [
             self.seated.epochs.timeout_ms(),
+            self.seated.spoken.timeout_ms(),
             Some(self.media.timeout_ms()),
             self.seated.resume_at_ms,
             core.device_until_ms(),
