@@ -91,7 +91,8 @@ fn phase(source: &Source<'_>, s: &Snapshot) -> MeetingPhase {
 
 fn left(why: LeftWhy) -> LeftReason {
     match why {
-        LeftWhy::Left => LeftReason::Left,
+        // A wrong passphrase is a phase of its own.
+        LeftWhy::Left | LeftWhy::WrongPassphrase => LeftReason::Left,
         LeftWhy::Ended => LeftReason::Ended,
         LeftWhy::KeptOut => LeftReason::KeptOut,
         LeftWhy::Removed => LeftReason::Removed,

@@ -247,6 +247,9 @@ fn out(why: Out) -> &'static str {
         Out::Removed => "Removed.",
         Out::Elsewhere => "Another process of this profile took the seat.",
         Out::Replaced => "Another device of this user took the seat, by this one's word.",
+        Out::WrongPassphrase => {
+            "The meeting has a passphrase, and this device had none or another."
+        }
     }
 }
 

@@ -113,6 +113,8 @@ codes! {
         Elsewhere = 4,
         /// Another device of this user took the seat, by this one's word.
         Replaced = 5,
+        /// The meeting's passphrase is another.
+        WrongPassphrase = 6,
     }
 }
 
@@ -125,6 +127,7 @@ impl From<LeftWhy> for Out {
             LeftWhy::Removed => Self::Removed,
             LeftWhy::Elsewhere => Self::Elsewhere,
             LeftWhy::Replaced => Self::Replaced,
+            LeftWhy::WrongPassphrase => Self::WrongPassphrase,
         }
     }
 }
