@@ -1,8 +1,8 @@
 //! Statements on the board that wait for an announce to carry them: orders, owners', vouches.
 
 use standfast_crypto::Fingerprint;
-use standfast_wire::codec::Blob;
-use standfast_wire::control::{Act, Carried, Hash, MAX_ORDERS, Order};
+use standfast_wire::codec::{Blob, from_bytes};
+use standfast_wire::control::{Act, Carried, Hash, Kind, MAX_ORDERS, Order};
 
 use crate::Refusal;
 use crate::authority::{Stated, What, check_statement, stated};
@@ -74,11 +74,13 @@ impl Posted {
     }
 }
 
-/// Whether an announce should be made for this alone.
-pub(crate) fn is_due(what: &What) -> bool {
-    match what {
+/// Whether an announce should be made for this checked statement alone.
+pub(crate) fn is_due(carried: &Carried) -> bool {
+    match carried.kind {
         // Admissions are gathered with the joins; an owner's word waits for its bot.
-        What::Order(Order { act: Act::Admit, .. }) | What::Own(_) => false,
-        What::Order(_) | What::Vouch(_) => true,
+        Kind::Order => {
+            from_bytes::<Order>(carried.body.as_slice()).is_ok_and(|order| order.act != Act::Admit)
+        }
+        kind => kind == Kind::Vouch,
     }
 }

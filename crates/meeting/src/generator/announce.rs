@@ -78,6 +78,10 @@ impl Generator {
         pending.joins.extend(std::mem::take(&mut self.arriving).into_values().map(|(h, _)| h));
         let takes_over = s.chain.generator() != Some(core.me());
         let merged = (!takes_over).then(|| merged_head(s, &pending)).flatten();
+        let locked = locked_by(s, merged, &changes);
+        if locked {
+            super::bar_newcomers(s, &mut changes);
+        }
         if merged.is_some() {
             let (term, _) = merged.map_or((0, 0), |(_, number)| number);
             let term = term.max(self.wraps.term).checked_add(1).ok_or(Refusal::Inconsistent)?;
@@ -103,7 +107,7 @@ impl Generator {
             _ if !changes.removed.is_empty() => Reason::Removal,
             _ => reason,
         };
-        let roster = roster::next(core, s, &pending, &mut changes);
+        let roster = roster::next(core, s, &pending, &mut changes, locked);
         self.announce(core, s, Plan { reason, roster, changes, merged })
     }
 
@@ -165,9 +169,7 @@ impl Generator {
         let before = head.map_or(0, |head| head.announce.epoch);
         let epoch = before.max(merged.map_or(0, |(_, (_, epoch))| epoch)).checked_add(1);
         let merged_h = merged.map(|(h, _)| h);
-        let merged_locked =
-            merged_h.and_then(|h| s.chain.node(&h)).is_some_and(|n| n.link.announce.locked);
-        let locked = head.is_some_and(|head| head.announce.locked) || merged_locked;
+        let locked = locked_by(s, merged, &changes);
         let goes = head
             .into_iter()
             .flat_map(Link::roster)
@@ -180,7 +182,7 @@ impl Generator {
             gen_ek: self.wraps.gen_ek(),
             prev_h: s.chain.tip(),
             reason,
-            locked: changes.locked.unwrap_or(locked),
+            locked,
             succession: List::new(succession(&s.session, &roster))?,
             roster: List::new(roster)?,
             key_commit: [0; 32],
@@ -212,6 +214,14 @@ impl Generator {
         self.beat(core, s);
         Ok(())
     }
+}
+
+/// Whether the next announce is locked: by order, else like the head; a merge keeps the lock of
+/// either side.
+fn locked_by(s: &Seated, merged: Option<(Hash, (u32, u32))>, changes: &Changes) -> bool {
+    let other = merged.and_then(|(h, _)| s.chain.node(&h)).map(|node| &node.link);
+    let before = s.chain.head().into_iter().chain(other).any(|link| link.announce.locked);
+    changes.locked.unwrap_or(before)
 }
 
 /// The newest head of another branch from which somebody of `pending` comes: it ends in ours.

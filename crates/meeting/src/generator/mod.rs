@@ -15,7 +15,9 @@ use standfast_wire::relay::{Envelope, SLOT_HEARTBEAT, SLOT_LOG};
 use crate::Refusal;
 use crate::core::Core;
 use crate::epoch::Epoch;
-use crate::limits::{ARRIVAL_ACK_MS, FORGET_MS, HEARTBEAT_MS, INVITED_MS, SHOW_MS, VOUCH_MS};
+use crate::limits::{
+    ARRIVAL_ACK_MS, FORGET_MS, HEARTBEAT_MS, INVITED_MS, KEY_REQUEST_MS, SHOW_MS, VOUCH_MS,
+};
 use crate::seated::{Acked, History, Seated};
 use crate::session::{Letter, arrived_hash, public_bundle};
 use crate::state::connecting::Invitee;
@@ -38,6 +40,8 @@ pub(crate) struct Generator {
     unproven: Vec<(u32, Envelope)>,
     /// Deletes the board; only the one who opened it has it, or was handed it.
     end_preimage: Option<Secret<32>>,
+    /// A host's order removes this device, which cannot carry that out itself.
+    asked_to_go: bool,
 }
 
 impl Generator {
@@ -54,6 +58,7 @@ impl Generator {
             rotate_at_ms: u64::MAX,
             unproven: Vec::new(),
             end_preimage: None,
+            asked_to_go: false,
         }
     }
 
@@ -226,14 +231,17 @@ impl Generator {
             self.pending.gone.extend(unarrived(s).into_iter().map(|fp| (fp, Reason::Drop)));
         }
         let changes = self.changes(core, s);
-        match self.due(now, &changes) {
-            Some(reason) => self.announce_with(core, s, reason, changes),
-            None => Ok(()),
+        let Some(reason) = self.due(now, &changes) else { return Ok(()) };
+        let announced = self.announce_with(core, s, reason, changes);
+        if announced.is_err() {
+            // Not at every tick from here on.
+            self.rotate_at_ms = self.rotate_at_ms.max(now + KEY_REQUEST_MS);
         }
+        announced
     }
 
     /// What hosts, owners and old devices have said since the head, less vouches that ran out.
-    fn changes(&self, core: &Core, s: &mut Seated) -> Changes {
+    fn changes(&mut self, core: &Core, s: &mut Seated) -> Changes {
         let History { session, chain, posted, .. } = &mut s.history;
         let path = chain.path(&chain.tip());
         let mut changes = Changes::of(posted.valid(session, &path));
@@ -245,7 +253,17 @@ impl Generator {
             .map(|(h, _)| *h)
             .collect();
         over.iter().for_each(|h| changes.drop_vouch(h));
+        self.asked_to_go = changes.drop_removal(core.me());
+        if changes.locked.unwrap_or(s.chain.head().is_some_and(|head| head.announce.locked)) {
+            bar_newcomers(s, &mut changes);
+        }
         changes
+    }
+
+    /// A host removed this device. It cannot leave itself out: somebody else has to look after the
+    /// key.
+    pub(crate) fn asked_to_go(&self) -> bool {
+        self.asked_to_go
     }
 
     /// Invited members who asked and did not confirm come in by a new epoch.
@@ -293,7 +311,7 @@ impl Generator {
         if self.pending.joins_due_ms.is_some_and(|at| at <= now_ms) {
             return Some(Reason::Join);
         }
-        if self.pending.forced || changes.due {
+        if self.pending.forced || changes.due() {
             return Some(Reason::Manual);
         }
         (self.rotate_at_ms <= now_ms).then_some(Reason::Timer)
@@ -369,6 +387,15 @@ impl Generator {
             .min()
             .unwrap_or(self.next_heartbeat_ms)
     }
+}
+
+/// Nobody new is listed in a locked meeting, whoever lets them in: that waits for the unlocking.
+fn bar_newcomers(s: &Seated, changes: &mut Changes) {
+    let new = |h: &Hash| s.session.request(h).is_none_or(|r| !s.chain.has_seen(r.fp()));
+    let admitted: Vec<Hash> = changes.admitted.iter().copied().filter(new).collect();
+    admitted.iter().for_each(|h| changes.drop_admission(h));
+    let vouched: Vec<Hash> = changes.vouches.keys().copied().filter(new).collect();
+    vouched.iter().for_each(|h| changes.drop_vouch(h));
 }
 
 fn unarrived(s: &Seated) -> Vec<Fingerprint> {

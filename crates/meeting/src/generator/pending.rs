@@ -54,8 +54,6 @@ pub(super) struct Changes {
     pub(super) vouches: BTreeMap<Hash, Fingerprint>,
     /// The ages at which the vouches were signed, by join request, ms.
     pub(super) vouch_age_ms: BTreeMap<Hash, u64>,
-    /// An announce is due for these alone.
-    pub(super) due: bool,
 }
 
 impl Changes {
@@ -63,10 +61,14 @@ impl Changes {
     pub(super) fn of(valid: Vec<(Carried, Stated)>) -> Self {
         let mut changes = Self::default();
         for (carried, stated) in valid.into_iter().take(MAX_ORDERS) {
-            changes.due |= is_due(&stated.what);
             changes.add(carried, stated);
         }
         changes
+    }
+
+    /// Whether an announce should be made for these alone.
+    pub(super) fn due(&self) -> bool {
+        self.orders.iter().any(is_due)
     }
 
     fn add(&mut self, carried: Carried, stated: Stated) {
@@ -95,7 +97,27 @@ impl Changes {
         self.orders.push(carried);
     }
 
-    /// A vouch that ran out: its order is not carried.
+    /// Somebody is let in whom this announce may not list: the order is not carried.
+    pub(super) fn drop_admission(&mut self, join_h: &Hash) {
+        self.admitted.retain(|h| h != join_h);
+        self.drop_order(Act::Admit, join_h);
+    }
+
+    /// Somebody is removed whom this generator cannot leave out: itself.
+    pub(super) fn drop_removal(&mut self, fp: Fingerprint) -> bool {
+        self.drop_order(Act::Remove, &fp.0);
+        self.removed.remove(&fp)
+    }
+
+    fn drop_order(&mut self, act: Act, target: &Hash) {
+        self.orders.retain(|carried| {
+            let order = from_bytes::<Order>(carried.body.as_slice());
+            let is_that = order.is_ok_and(|order| (order.act, &order.target) == (act, target));
+            carried.kind != Kind::Order || !is_that
+        });
+    }
+
+    /// A vouch that cannot be carried: it ran out, or its new device may not be listed.
     pub(super) fn drop_vouch(&mut self, join_h: &Hash) {
         self.vouches.remove(join_h);
         self.vouch_age_ms.remove(join_h);

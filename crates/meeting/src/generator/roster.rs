@@ -14,13 +14,17 @@ pub(super) fn next(
     s: &mut Seated,
     pending: &Pending,
     changes: &mut Changes,
+    locked: bool,
 ) -> Vec<Entry> {
     let mut roster = stay(core, s, pending, changes);
     let mut free = s.chain.free_idx();
     let vouched: Vec<Hash> = changes.vouches.keys().copied().collect();
     let admitted = changes.admitted.clone();
     for h in pending.joins.iter().chain(&admitted).chain(&vouched) {
-        seat(core, s, h, changes, &mut roster, &mut free);
+        let new = s.session.request(h).is_none_or(|request| !s.chain.has_seen(request.fp()));
+        if !(locked && new) {
+            seat(core, s, h, changes, &mut roster, &mut free);
+        }
     }
     drop_ownerless(&mut roster, changes);
     roster.sort_by_key(|e| e.idx);

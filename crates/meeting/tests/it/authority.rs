@@ -222,3 +222,37 @@ fn whoever_is_cut_off_alone_comes_back_under_the_others() {
     assert!(room.common_code(&["ines", "mina", "jonas"]).is_some());
     assert_eq!(room.hearers("ines", 3), ["jonas", "mina"]);
 }
+
+#[test]
+fn a_generator_whom_a_host_removes_hands_the_key_on_and_goes() {
+    let mut room = team();
+    room.command("ines", Command::Leave);
+    room.pass(2_500);
+    assert!(room.see("mina").generator);
+    room.command("jonas", Command::Remove(fp("mina")));
+    room.pass(3_000);
+    assert_eq!(room.see("mina").phase, Phase::Left(LeftWhy::Removed));
+    assert!(room.see("jonas").generator);
+    assert_eq!(room.hearers("jonas", 4), ["leo"]);
+}
+
+#[test]
+fn nobody_new_comes_into_a_locked_meeting_and_its_key_goes_on_changing() {
+    let mut room = team();
+    room.member("noor", Vec::new());
+    room.pass(1_000);
+    let request = room.see("mina").lobby[0].request;
+    // The two orders cross.
+    room.input("ines", standfast_meeting::Input::Command(Command::SetLocked(true)));
+    room.command("mina", Command::Admit(request));
+    room.pass(2_500);
+    assert_ne!(room.see("noor").phase, Phase::Live);
+    let before = room.see("leo").active.unwrap().number;
+    room.command("jonas", Command::RotateNow);
+    room.pass(2_500);
+    room.command("leo", Command::Leave);
+    room.pass(2_500);
+    let jonas = room.see("jonas");
+    assert!(jonas.active.unwrap().number > before + 1, "a new key for each");
+    assert!(jonas.members.iter().all(|m| m.name != "leo"), "who left does not hold it");
+}

@@ -94,6 +94,11 @@ impl Live {
         if !self.seated.door.holds(&h) {
             return Err(Refusal::Stale);
         }
+        let head = self.seated.chain.head();
+        let locked = head.is_some_and(|head| head.announce.locked);
+        if locked && !self.seated.chain.has_seen(request.fp()) {
+            return Err(Refusal::NotAllowed); // unlock first
+        }
         let named = request.own;
         if bot && !mine && self.seated.posted.owner_of(&self.seated.session, &h) != named {
             return Err(Refusal::NotAllowed); // nobody answers for it
@@ -188,7 +193,7 @@ impl Live {
     }
 
     /// Gives the key's care to the next in the succession who is present; says to whom.
-    fn hand_over(&mut self, core: &mut Core) -> Option<Fingerprint> {
+    pub(super) fn hand_over(&mut self, core: &mut Core) -> Option<Fingerprint> {
         let Role::Generator(generator) = &mut self.role else { return None };
         let s = &mut self.seated;
         let head = s.chain.head()?;

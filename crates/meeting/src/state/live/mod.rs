@@ -377,7 +377,17 @@ impl Live {
         if let Err(refusal) = generator.tick(core, &mut self.seated) {
             core.refused(refusal);
         }
+        if generator.asked_to_go() && !self.heir_is_there() {
+            self.hand_over(core);
+        }
         Step::Stay
+    }
+
+    /// Whoever was handed the key's care is still on the roster.
+    fn heir_is_there(&self) -> bool {
+        let head = self.seated.chain.head();
+        let heir = self.seated.handed.and_then(|heir| head?.entry_of(heir));
+        heir.is_some()
     }
 
     fn tick_follower(&mut self, core: &mut Core) -> Step {
