@@ -223,7 +223,6 @@ fn a_session_without_a_sign_of_life_tells_nothing() {
 }
 
 #[test]
-#[ignore = "the organizer looks for the running session first now; docs/known-issues.md"]
 fn a_session_opened_anew_with_a_passphrase_is_followed() {
     let mut room = opened(None);
     room.pass(2_500);

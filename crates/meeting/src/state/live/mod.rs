@@ -70,7 +70,7 @@ impl Live {
     /// The organizer opens: session, own join, first announce and wraps, in this order.
     pub(crate) fn open(core: &mut Core, invitees: Vec<Invitee>) -> State {
         match Self::try_open(core, invitees) {
-            Ok(live) => State::Live(Box::new(live)),
+            Ok(live) => live.begin(core),
             Err(refusal) => {
                 core.refused(refusal);
                 Left::enter(core, LeftWhy::Left)
@@ -126,9 +126,13 @@ impl Live {
         prekey::renew(core, seated.session.id());
         core.lives_beside_another();
         let role = Role::Follower(Box::new(Follower::new(watch)));
-        let mut live = Box::new(Self::new(core, seated, role));
-        live.send_ping(core);
-        State::Live(live)
+        Self::new(core, seated, role).begin(core)
+    }
+
+    /// However a device came in: it shows at once that it holds the key.
+    fn begin(mut self, core: &mut Core) -> State {
+        self.send_ping(core);
+        State::Live(Box::new(self))
     }
 
     /// A device that was live before looks after the key when nobody else came back, with those
@@ -141,9 +145,7 @@ impl Live {
         match Generator::take_over(core, &mut seated, others, asks) {
             Ok(generator) => {
                 let role = Role::Generator(Box::new(generator));
-                let mut live = Box::new(Self::new(core, seated, role));
-                live.send_ping(core);
-                State::Live(live)
+                Self::new(core, seated, role).begin(core)
             }
             Err(refusal) => {
                 core.refused(refusal);
