@@ -82,11 +82,17 @@ impl Door {
         let Some(waiting) = self.lobby.remove(h) else { return false };
         let (join_h, fp, by) = (*h, waiting.fp.0, by.0);
         core.journal.note(Event::KeptOut { join_h, fp, by }, core.now);
-        self.kept_out.insert(waiting.fp)
+        self.kept_out.insert(waiting.fp);
+        core.changed();
+        true
     }
 
     /// Somebody in the lobby went away.
-    pub(crate) fn gave_up(&mut self, fp: Fingerprint) {
+    pub(crate) fn gave_up(&mut self, core: &mut Core, fp: Fingerprint) {
+        let before = self.lobby.len();
         self.lobby.retain(|_, waiting| waiting.fp != fp);
+        if self.lobby.len() != before {
+            core.changed();
+        }
     }
 }

@@ -115,7 +115,7 @@ impl History {
         let Some(head) = self.chain.head() else { return };
         self.posted.carried(head.announce.orders.as_slice());
         let listed: Vec<Fingerprint> = head.roster().iter().map(|e| Fingerprint(e.fp)).collect();
-        listed.into_iter().for_each(|fp| self.door.gave_up(fp));
+        listed.into_iter().for_each(|fp| self.door.gave_up(core, fp));
         core.note_merge(self);
     }
 

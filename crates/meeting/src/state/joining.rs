@@ -38,6 +38,8 @@ struct Prepared {
 struct Asked {
     seat: Seat,
     at_ms: u64,
+    /// The head that we had read so far.
+    tip: Hash,
     /// When we look whether to ask anew.
     again_at_ms: u64,
     key_request_at_ms: Option<u64>,
@@ -168,7 +170,8 @@ impl Joining {
 
     pub(crate) fn timeout_ms(&self, core: &Core) -> Option<u64> {
         let asked = self.asked.as_ref();
-        let asked = asked.map(|a| a.key_request_at_ms.unwrap_or(u64::MAX).min(a.again_at_ms));
+        let key_request = asked.and_then(|asked| asked.key_request_at_ms);
+        let asked = key_request.into_iter().chain(self.again_at_ms(core)).min();
         let other = core.sessions.other.is_some().then(|| core.ms() + STALE_MS);
         let claim = self.claim_at_ms(core).map(|at| {
             let waiting = self.before.as_ref().and_then(|b| b.claim).map(|(_, until)| until);
@@ -178,15 +181,29 @@ impl Joining {
         asked.into_iter().chain(other).chain(claim).chain(trial).chain(self.found_until_ms).min()
     }
 
+    /// The generator was heard lately.
+    fn beats(&self, core: &Core) -> bool {
+        self.watch.last().is_some_and(|(_, at)| core.ms() < at + SEEN_MS)
+    }
+
+    /// When to look whether to ask anew: sooner when the board went on since we asked, for what we
+    /// named then may have been too old to be let wait.
+    fn again_at_ms(&self, core: &Core) -> Option<u64> {
+        let asked = self.asked.as_ref()?;
+        let outdated = asked.tip != self.history.chain.tip() && self.beats(core);
+        let soon = outdated.then_some(asked.at_ms + ASK_AGAIN_MS);
+        Some(soon.map_or(asked.again_at_ms, |at| at.min(asked.again_at_ms)))
+    }
+
     /// An answer can be lost with the generator's connection, and a request can have named a
     /// heartbeat that was too old: ask anew, seldom when a person has to decide.
     fn ask_again(&mut self, core: &mut Core) {
         let every = if self.expected(core) { ASK_AGAIN_MS } else { KNOCK_AGAIN_MS };
-        let lives = self.watch.last().is_some_and(|(_, at)| core.ms() < at + SEEN_MS);
-        let Some(asked) = &mut self.asked else { return };
-        if core.ms() < asked.again_at_ms {
+        let (lives, due) = (self.beats(core), self.again_at_ms(core));
+        let Some(asked) = self.asked.as_mut().filter(|_| due.is_some_and(|at| at <= core.ms()))
+        else {
             return;
-        }
+        };
         asked.again_at_ms = core.ms() + every;
         if lives {
             (self.asked, self.prepared) = (None, None);
@@ -212,6 +229,11 @@ impl Joining {
                 (self.asked, self.prepared) = (None, None);
             }
             Input::CaughtUp { .. } => self.ask(core),
+            // The session's board is gone with its generator: its organizer opens another, unless
+            // somebody shows it again.
+            Input::Boards(0) if matches!(core.cfg.part, Part::Organizer { .. }) => {
+                self.found_until_ms = Some(core.ms() + FOUND_MS);
+            }
             Input::Command(Command::Leave | Command::End) => return self.leave(core),
             Input::Delivered { poster, envelope } => return self.delivered(core, poster, envelope),
             Input::Tick => {
@@ -251,7 +273,8 @@ impl Joining {
         match self.letter(core, poster, envelope, &letter) {
             Ok(Step::Stay) => self.try_enter(core),
             Ok(Step::Out(why)) => Left::enter(core, why),
-            Ok(Step::Over) => State::Connecting(Box::default()),
+            // An organizer, who has read that the session is over, opens the next.
+            Ok(Step::Over) => Box::<Connecting>::default().handle(core, Input::Connected),
             Err(refusal) => {
                 core.refused(refusal);
                 if refusal == Refusal::Missing && core.has_read(&self.history.session.id()) {
@@ -346,6 +369,7 @@ impl Joining {
         while let Some(h) = self.next(core) {
             let before = (self.history.chain.generator(), self.history.chain.term());
             self.history.follow(core, h);
+            core.changed();
             let now = (self.history.chain.generator(), self.history.chain.term());
             if before != now {
                 self.watch.new_term(core.ms());
@@ -408,12 +432,6 @@ impl Joining {
     }
 
     fn tick(mut self: Box<Self>, core: &mut Core) -> State {
-        if self.found_until_ms.is_some_and(|at| at <= core.ms()) {
-            self.found_until_ms = None;
-            if !self.lives(core) {
-                return Box::<Connecting>::default().handle(core, Input::Connected);
-            }
-        }
         if let Some(trial) = self.trial.take_if(|trial| trial.until_ms <= core.ms()) {
             return self.end_trial(core, &trial);
         }
@@ -422,6 +440,13 @@ impl Joining {
             if let Some(h) = better(&self.history, core.cfg.organizer, alive, core.ms()) {
                 core.note_split(&self.history, &h);
                 return Self::branch(core, self.history, h);
+            }
+        }
+        // Only when no branch of it shows life.
+        if self.found_until_ms.is_some_and(|at| at <= core.ms()) {
+            self.found_until_ms = None;
+            if !self.lives(core) && self.trial.is_none() {
+                return Box::<Connecting>::default().handle(core, Input::Connected);
             }
         }
         if self.claims(core) {
@@ -561,7 +586,9 @@ impl Joining {
         self.watch.restart();
         let every = if self.expected(core) { ASK_AGAIN_MS } else { KNOCK_AGAIN_MS };
         let (at_ms, again_at_ms) = (core.ms(), core.ms() + every);
-        self.asked = Some(Asked { seat, at_ms, again_at_ms, key_request_at_ms: None });
+        let tip = self.history.chain.tip();
+        self.asked = Some(Asked { seat, at_ms, tip, again_at_ms, key_request_at_ms: None });
+        core.changed();
         self.confirm_invitation(core);
     }
 

@@ -126,7 +126,7 @@ impl Live {
             return Err(Refusal::Stale);
         }
         s.goodbyes.insert(join_h);
-        s.door.gave_up(fp);
+        s.door.gave_up(core, fp);
         if let Some(ending) = &mut self.ending {
             ending.missing.remove(&fp);
         }
