@@ -244,3 +244,32 @@ fn a_relay_that_lost_its_board_gets_it_back() {
     room.pass(3_000);
     assert_eq!(room.see("leo").phase, Phase::Live);
 }
+
+#[test]
+fn an_organizer_who_finds_a_session_that_is_over_opens_the_next() {
+    let mut room = meeting(&["mina"]);
+    let old = room.session_id();
+    room.command("ines", Command::End);
+    room.pass(2_000);
+    // The relay has not deleted the board.
+    room.devices.clear();
+    room.organizer(&[], Admission::AnyoneWithLink);
+    room.pass(10_000);
+    assert_eq!(room.see("ines").phase, Phase::Live);
+    assert_ne!(room.session_id(), old);
+}
+
+#[test]
+fn the_lobby_shows_at_once_that_somebody_gave_up() {
+    let mut room = Room::new();
+    room.organizer(&[], Admission::Lobby);
+    room.pass(1_100);
+    room.member("noor", Vec::new());
+    room.pass(1_000);
+    assert_eq!(room.see("ines").lobby.len(), 1);
+    let meeting = &mut room.devices.get_mut("ines").unwrap().meeting;
+    let poster = crate::room::poster("noor");
+    meeting.handle(standfast_meeting::Input::PeerGone { poster }, room.now);
+    let outputs = std::iter::from_fn(|| meeting.poll_output());
+    assert!(outputs.into_iter().any(|o| matches!(o, standfast_meeting::Output::Changed)));
+}

@@ -177,7 +177,7 @@ impl Live {
             Input::BoardLost { session_id } => self.board_lost(core, session_id),
             Input::Delivered { poster, envelope } => return self.delivered(core, poster, envelope),
             Input::PeerGone { poster } => {
-                self.peer_gone(poster, core.ms());
+                self.peer_gone(core, poster);
                 Ok(Step::Stay)
             }
             Input::Media(bytes) => {
@@ -293,11 +293,11 @@ impl Live {
         Ok(Step::Stay)
     }
 
-    fn peer_gone(&mut self, poster: [u8; 32], now_ms: u64) {
+    fn peer_gone(&mut self, core: &mut Core, poster: [u8; 32]) {
         let fps: Vec<_> = self.seated.session.fps_of_poster(&poster).collect();
         for fp in fps {
-            self.seated.peers.hint_gone(fp, now_ms);
-            self.seated.door.gave_up(fp);
+            self.seated.peers.hint_gone(fp, core.ms());
+            self.seated.door.gave_up(core, fp);
         }
     }
 
