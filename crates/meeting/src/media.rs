@@ -59,6 +59,8 @@ impl Media {
 
     /// Seals one packet under the active epoch. Nothing is sent without one.
     pub(crate) fn voice(&mut self, core: &mut Core, s: &mut Seated, media_ts: u32, packet: &[u8]) {
+        // A packet can come before the tick that was due: no key is used past its time.
+        s.turn(core);
         let size = core.cfg.audio_bytes;
         let Some(sealers) = s.epochs.active_mut().and_then(|e| e.sealers()) else { return };
         self.plain.clear();
@@ -94,6 +96,7 @@ impl Media {
     /// Shows that this device holds the key, and whether its microphone is muted.
     pub(crate) fn ping(&mut self, core: &mut Core, s: &mut Seated) {
         self.next_ping_ms = core.ms() + PING_MS;
+        s.turn(core);
         let Some(sealers) = s.epochs.active_mut().and_then(|e| e.sealers()) else { return };
         let flags = if core.muted { FLAG_MUTED } else { 0 };
         let (mut plain, mut frame) = (Vec::with_capacity(PING_BYTES), Vec::new());

@@ -1,7 +1,10 @@
 //! Hosts, orders, locks, removals, bots and new devices; takeover and handover.
 
 use standfast_crypto::PairingCode;
+use standfast_frame::ParsedFrame;
 use standfast_meeting::{Admission, Command, LeftWhy, Part, Phase, Presence, Reason};
+
+use standfast_wire::control::Kind;
 
 use crate::life::meeting;
 use crate::room::{Room, identity};
@@ -255,4 +258,24 @@ fn nobody_new_comes_into_a_locked_meeting_and_its_key_goes_on_changing() {
     let jonas = room.see("jonas");
     assert!(jonas.active.unwrap().number > before + 1, "a new key for each");
     assert!(jonas.members.iter().all(|m| m.name != "leo"), "who left does not hold it");
+}
+
+#[test]
+fn a_late_tick_seals_nothing_under_a_key_whose_time_is_over() {
+    let mut room = team();
+    let read = room.reader();
+    // Jonas gets nobody's ack, so he waits as long as he may.
+    room.tamper = Some(Box::new(move |to, envelope| {
+        let acks = to == "jonas" && read(envelope).kind == Kind::Ack;
+        (!acks).then(|| envelope.clone())
+    }));
+    room.command("ines", Command::Remove(fp("leo")));
+    let new = room.see("ines").active.unwrap().number;
+    assert_eq!(room.see("jonas").coming.map(|e| e.number), Some(new));
+    // His computer is busy: a packet comes before the tick that was due after 300 ms.
+    room.now.mono_ms += 1_000;
+    room.say("jonas", 7);
+    let (_, frame) = room.sent.iter().rev().find(|(from, _)| *from == "jonas").unwrap();
+    let kid = ParsedFrame::parse(frame).unwrap().kid();
+    assert_eq!(u32::from(kid.epoch_mod_256()), new);
 }
