@@ -45,6 +45,7 @@ export const SCREENS = [
   { name: "entering-waiting", fake: "waiting" },
   { name: "entering-passphrase", fake: "passphrase-missing" },
   { name: "entering-passphrase-wrong", fake: "passphrase-wrong" },
+  { name: "entering-removed", fake: "removed-before" },
   { name: "entering-refused", fake: "refused" },
   { name: "meeting", fake: "meeting", click: ["open-security"] },
   { name: "meeting-plain", fake: "settled" },

@@ -73,6 +73,9 @@ fn phase(source: &Source<'_>, s: &Snapshot) -> MeetingPhase {
     match s.phase {
         Phase::Connecting | Phase::Joining => MeetingPhase::Connecting,
         Phase::Waiting => MeetingPhase::Waiting { for_name: organizer() },
+        Phase::Lobby if s.removed.iter().any(|r| r.fp == source.me) => {
+            MeetingPhase::RemovedBefore { organizer: source.book.name_of(source.running.organizer) }
+        }
         Phase::Lobby => MeetingPhase::Lobby { organizer: organizer() },
         Phase::Locked => MeetingPhase::Locked,
         Phase::Live => MeetingPhase::Live,
@@ -94,7 +97,8 @@ fn left(why: LeftWhy) -> LeftReason {
         // A wrong passphrase is a phase of its own.
         LeftWhy::Left | LeftWhy::WrongPassphrase => LeftReason::Left,
         LeftWhy::Ended => LeftReason::Ended,
-        LeftWhy::KeptOut => LeftReason::KeptOut,
+        // Both are phases of their own, before an end.
+        LeftWhy::KeptOut | LeftWhy::WrongPassphrase => LeftReason::KeptOut,
         LeftWhy::Removed => LeftReason::Removed,
         LeftWhy::Elsewhere => LeftReason::Elsewhere,
         LeftWhy::Replaced => LeftReason::Replaced,

@@ -24,6 +24,12 @@ pub enum MeetingPhase {
         /// Who may let us in, if the name is known.
         organizer: Option<String>,
     },
+    /// Removed from this meeting before: nobody can let this device in until the organizer lets it
+    /// ask again.
+    RemovedBefore {
+        /// The organizer's name, if it is known.
+        organizer: Option<String>,
+    },
     /// Not let in.
     Refused {
         /// By whom, if known.

@@ -240,7 +240,7 @@ pub struct Snapshot {
     pub locked: bool,
     /// What this device may do.
     pub rights: Rights,
-    /// Who was removed in this session.
+    /// Who was removed in this session; outside of it, only whether this device was.
     pub removed: Vec<Removed>,
     /// The newest split of the meeting.
     pub split: Option<Split>,
@@ -326,9 +326,13 @@ fn joining_view(core: &Core, joining: &Joining, snapshot: &mut Snapshot) {
     let generator = history.chain.generator().unwrap_or(core.cfg.organizer);
     snapshot.generator_name = name(&history.session, generator);
     snapshot.locked = joining.locked();
+    if joining.removed(core) {
+        snapshot.removed = vec![Removed { fp: core.me(), name: core.cfg.name.clone() }];
+    }
     snapshot.phase = match joining {
         _ if core.offline_since_ms.is_some() => Phase::Reconnecting,
         j if !j.asked() => Phase::Connecting,
+        j if j.removed(core) => Phase::Lobby,
         j if j.expected(core) => Phase::Joining,
         j if j.locked() => Phase::Locked,
         _ => Phase::Lobby,

@@ -1,109 +1,21 @@
-//! Two desks on one machine, one real relay between them, and a keychain in memory.
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+//! The days of a standup: from first run to the next morning.
 
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use standfast_desk::{Desk, DeskOptions};
 use standfast_ipc::{
     AppView, Command, ErrorCode, IdentityView, JoinTarget, LeftReason, MeetingPhase, MeetingView,
-    Passphrase, Reply, StandupPassphrase, Trust, TypedPassphrase, UiUpdate,
+    Passphrase, Reply, StandupPassphrase, Trust, TypedPassphrase,
 };
 use standfast_vault::{KeychainSource, ProfileName};
 
-/// Longest wait for anything. Fingerprints take a tenth of a second each, in debug builds more.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-type Store = Arc<keyring_core::api::CredentialStore>;
-
-struct Seat {
-    desk: Desk,
-    view: Arc<Mutex<Option<AppView>>>,
-}
-
-impl Seat {
-    fn open(dir: &std::path::Path, store: &Store, profile: &str, relay: &str) -> Self {
-        let desk = Desk::open(DeskOptions {
-            profile: ProfileName::new(profile).unwrap(),
-            data_dir: Some(dir.to_owned()),
-            relay: Some(relay.to_owned()),
-            link: None,
-            report: None,
-            keychain: KeychainSource::Given(Arc::clone(store)),
-        });
-        let (desk, view) = (desk.unwrap(), Arc::new(Mutex::new(None)));
-        let seen = Arc::clone(&view);
-        desk.subscribe(Box::new(move |update| {
-            if let UiUpdate::Snapshot { view } = update {
-                *seen.lock().unwrap() = Some(*view);
-            }
-            true
-        }));
-        Self { desk, view }
-    }
-
-    fn see(&self) -> AppView {
-        self.until("a view", |_| true)
-    }
-
-    /// Waits until the view is as wanted.
-    fn until(&self, what: &str, wanted: impl Fn(&AppView) -> bool) -> AppView {
-        let start = Instant::now();
-        loop {
-            if let Some(view) = self.view.lock().unwrap().clone().filter(|v| wanted(v)) {
-                return view;
-            }
-            assert!(
-                start.elapsed() < PATIENCE,
-                "waited in vain for {what}: {:#?}",
-                self.view.lock().unwrap()
-            );
-            std::thread::yield_now();
-            std::thread::park_timeout(Duration::from_millis(5));
-        }
-    }
-
-    fn meeting(&self, what: &str, wanted: impl Fn(&MeetingView) -> bool) -> MeetingView {
-        self.until(what, |v| v.meeting.as_ref().is_some_and(&wanted)).meeting.unwrap()
-    }
-
-    fn ask(&self, command: Command) -> Reply {
-        self.desk.dispatch(command).unwrap()
-    }
-
-    fn refused(&self, command: Command) -> ErrorCode {
-        self.desk.dispatch(command).unwrap_err().code
-    }
-
-    /// First run, as far as it is needed.
-    fn ready(&self, name: &str) {
-        self.until("an identity", |v| matches!(v.identity, IdentityView::Ready { .. }));
-        self.ask(Command::SetName { name: name.into() });
-        self.ask(Command::FinishFirstRun);
-    }
-}
-
-fn confirmed(members: u32) -> impl Fn(&MeetingView) -> bool {
-    move |m| {
-        let settled = m.pending.is_none() && m.phase == MeetingPhase::Live;
-        settled && m.epoch.as_ref().is_some_and(|e| e.confirmed == members && e.members == members)
-    }
-}
+use crate::seat::{Place, Seat, Store, confirmed};
 
 #[test]
 fn a_standup_from_first_run_to_the_next_day() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let _inside = runtime.enter();
-    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-    let relay = standfast_relay::serve(listener, standfast_relay::Config::default()).unwrap();
-    let address = relay.local_addr().to_string();
-    let dir = tempfile::tempdir().unwrap();
-    let store: Store = keyring_core::mock::Store::new().unwrap();
-
-    let ines = Seat::open(dir.path(), &store, "ines", &address);
-    let mina = Seat::open(dir.path(), &store, "mina", &address);
-    ines.ready("Ines");
-    mina.ready("Mina");
+    let place = Place::new();
+    let Place { address, dir, store, .. } = &place;
+    let (ines, mina) = (place.seat("ines", "Ines"), place.seat("mina", "Mina"));
     let Reply::Standup { id } = ines.ask(Command::CreateStandup {
         title: "Harbour team".into(),
         relay: Some(address.clone()),
@@ -164,8 +76,8 @@ fn a_standup_from_first_run_to_the_next_day() {
     ines.desk.close();
     mina.desk.close();
     drop((ines, mina));
-    let ines = Seat::open(dir.path(), &store, "ines", &address);
-    let mina = Seat::open(dir.path(), &store, "mina", &address);
+    let ines = Seat::open(dir.path(), store, "ines", address);
+    let mina = Seat::open(dir.path(), store, "mina", address);
     let known =
         |v: &AppView| v.contacts.iter().any(|c| c.name == "Mina" && c.trust == Trust::Verified);
     ines.until("Mina among the contacts, verified", known);
@@ -184,8 +96,14 @@ fn a_standup_from_first_run_to_the_next_day() {
         "within the first epoch"
     );
     assert_eq!(a.code, b.code);
+
+    // The organizer leaves without ending it: whoever is next looks after the key.
     ines.desk.close();
-    mina.meeting("the end", |m| matches!(m.phase, MeetingPhase::Ended { .. }));
+    let here = |m: &MeetingView| m.heartbeat.as_ref().is_some_and(|h| h.here) && confirmed(1)(m);
+    let alone = mina.meeting("the key in Mina's care", here);
+    let takeover = alone.takeover.unwrap();
+    assert_eq!((takeover.name.as_str(), takeover.before.as_str()), ("Mina", "Ines"));
+    assert!(takeover.gone && alone.rights.end);
     mina.desk.close();
 }
 
@@ -238,7 +156,11 @@ fn a_passphrase_is_chosen_asked_for_proved_and_remembered() {
     };
     memory(&ines, StandupPassphrase::Asked);
     let link = ines.see().standups[0].link.clone();
-    let join = || Command::Join { target: JoinTarget::Standup { id: id.clone() }, muted: true };
+    let join = || Command::Join {
+        target: JoinTarget::Standup { id: id.clone() },
+        muted: true,
+        code: None,
+    };
     let give = |passphrase| Command::GivePassphrase { id: id.clone(), passphrase };
 
     // The organizer opens it neither without nor under a mistyped one.
@@ -252,7 +174,7 @@ fn a_passphrase_is_chosen_asked_for_proved_and_remembered() {
     memory(&ines, StandupPassphrase::Remembered);
 
     // Mina has the link alone, then a wrong passphrase, then the right one, typed on another keyboard.
-    mina.ask(Command::Join { target: JoinTarget::Link { link }, muted: true });
+    mina.ask(Command::Join { target: JoinTarget::Link { link }, muted: true, code: None });
     let told = |given| move |m: &MeetingView| m.phase == MeetingPhase::Passphrase { given };
     mina.meeting("that there is a passphrase", told(false));
     assert_eq!(mina.see().standups[0].passphrase, StandupPassphrase::None);

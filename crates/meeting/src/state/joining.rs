@@ -156,7 +156,13 @@ impl Joining {
             self.history.session.policy.admission == Admission::AnyoneWithLink && !self.locked();
         let scheduled = self.history.session.scheduled.contains(&core.me()) && !self.locked();
         let person = !matches!(core.cfg.part, Part::Bot { .. } | Part::NewDevice { .. });
-        person && (open || scheduled) || self.history.chain.has_seen(core.me())
+        let welcome = person && (open || scheduled) || self.history.chain.has_seen(core.me());
+        welcome && !self.removed(core)
+    }
+
+    /// Was removed, and nobody can let this device in before the organizer lets it ask again.
+    pub(crate) fn removed(&self, core: &Core) -> bool {
+        self.history.chain.is_removed(core.me())
     }
 
     /// Nobody new is let in.

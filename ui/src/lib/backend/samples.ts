@@ -204,6 +204,7 @@ const SCENARIOS: Record<string, Partial<AppView>> = {
   "passphrase-wrong": inMeeting({ phase: { kind: "passphrase", given: true } }),
   "standup-asked": { standups: BASE.standups.slice(1, 2).map((s) => ({ ...s, passphrase: "asked" })) },
   "standup-remembered": { standups: BASE.standups.slice(0, 1).map((s) => ({ ...s, passphrase: "remembered" })) },
+  "removed-before": inMeeting({ phase: { kind: "removed_before", organizer: "Jonas" } }),
   refused: inMeeting({ phase: { kind: "refused", by: "Jonas" } }),
   ended: {
     meeting: {

@@ -971,6 +971,10 @@ forName: string | null, } | { "kind": "lobby",
 /**
  * Who may let us in, if the name is known.
  */
+organizer: string | null, } | { "kind": "removed_before",
+/**
+ * The organizer's name, if it is known.
+ */
 organizer: string | null, } | { "kind": "refused",
 /**
  * By whom, if known.

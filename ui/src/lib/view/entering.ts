@@ -17,6 +17,8 @@ export function entering(phase: MeetingPhase, asNewDevice = false): Entering {
       return { title: p.waiting(phase.forName), text: p.waitingHint, over: false };
     case "lobby":
       return { title: p.lobbyTitle, text: p.lobby(phase.organizer), over: false };
+    case "removed_before":
+      return { title: p.removedTitle, text: p.removed(phase.organizer), over: false };
     case "refused":
       return { title: p.refused(phase.by), text: "", over: true };
     case "locked":

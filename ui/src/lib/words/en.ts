@@ -446,6 +446,9 @@ export const en = {
     lobby: (name: string | null) =>
       name ? `Waiting for ${name} to let you in. Nobody hears you yet.` : "Waiting to be let in. Nobody hears you yet.",
     lobbyTitle: "You are in the lobby",
+    removedTitle: "You were removed from this meeting",
+    removed: (organizer: string | null) =>
+      organizer ? `Only ${organizer} can let you ask again. This computer then asks by itself.` : "Only the organizer can let you ask again. This computer then asks by itself.",
     refused: (by: string | null) => (by ? `${by} did not let you in.` : "You were not let in."),
     locked: "This meeting is locked.",
     lockedHint: "It takes nobody new today.",

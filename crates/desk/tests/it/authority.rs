@@ -1,0 +1,95 @@
+//! Hosts, removal, the lock, and another device of the same user.
+
+use standfast_ipc::{Command, DeviceOffer, LeftReason, MeetingPhase, MeetingView, Presence, Trust};
+
+use crate::seat::{Place, confirmed};
+
+fn over(why: LeftReason) -> impl Fn(&MeetingView) -> bool {
+    move |m| matches!(m.phase, MeetingPhase::Ended { why: w, .. } if w == why)
+}
+
+fn waits(m: &MeetingView) -> bool {
+    matches!(m.phase, MeetingPhase::Lobby { .. })
+}
+
+#[test]
+fn removed_stays_removed_until_the_organizer_lets_them_ask_again() {
+    let place = Place::new();
+    let (ines, leo) = (place.seat("ines", "Ines"), place.seat("leo", "Leo"));
+    let link = ines.open_standup(&place.address);
+    leo.knock(&link);
+    ines.let_in("Leo");
+    leo.meeting("two", confirmed(2));
+
+    ines.ask(Command::Remove { idx: ines.idx_of("Leo") });
+    leo.meeting("the removal", over(LeftReason::Removed));
+    let alone = ines.meeting("a key without Leo", confirmed(1));
+    assert_eq!(alone.removed.len(), 1);
+    assert_eq!(alone.removed[0].name, "Leo");
+
+    // Nobody can let Leo in now, the organizer neither: Leo is in nobody's lobby.
+    leo.ask(Command::DismissMeeting);
+    leo.knock(&link);
+    let outside = |m: &MeetingView| matches!(m.phase, MeetingPhase::RemovedBefore { .. });
+    leo.meeting("that Leo was removed", outside);
+    assert!(ines.see().meeting.unwrap().lobby.is_empty());
+    ines.ask(Command::Readmit { fingerprint: alone.removed[0].fingerprint.id.clone() });
+    ines.meeting("nobody removed", |m| m.removed.is_empty());
+    leo.ask(Command::Leave);
+    leo.ask(Command::DismissMeeting);
+    leo.knock(&link);
+    leo.meeting("two again", confirmed(2)); // seen before, and not removed any more
+}
+
+#[test]
+fn a_locked_meeting_takes_nobody_new() {
+    let place = Place::new();
+    let (ines, noor) = (place.seat("ines", "Ines"), place.seat("noor", "Noor"));
+    let link = ines.open_standup(&place.address);
+    ines.ask(Command::SetLocked { locked: true });
+    ines.meeting("the lock", |m| m.locked);
+    noor.knock(&link);
+    noor.meeting("no way in", |m| m.phase == MeetingPhase::Locked);
+    ines.ask(Command::SetLocked { locked: false });
+    noor.meeting("the lobby", waits);
+    ines.let_in("Noor");
+    noor.meeting("two", confirmed(2));
+}
+
+#[test]
+fn a_meeting_goes_on_on_another_device_by_the_first_one_s_word() {
+    let place = Place::new();
+    let (ines, leo) = (place.seat("ines", "Ines"), place.seat("leo", "Leo"));
+    let link = ines.open_standup(&place.address);
+    leo.knock(&link);
+    ines.let_in("Leo");
+    leo.meeting("two", confirmed(2));
+
+    leo.ask(Command::OfferDevice);
+    let shown = leo.meeting("a code", |m| m.device.is_some()).device.unwrap();
+    let phone = place.seat("leo-2", "Leo");
+    phone.ask(with_code(&shown));
+    phone.meeting("the wait for the other device", |m| m.as_new_device && waits(m));
+    let asked = |m: &MeetingView| m.device.as_ref().is_some_and(|d| d.request.is_some());
+    let request = leo.meeting("the question", asked).device.unwrap().request.unwrap();
+    // No alarm at anybody else's door: this is between Leo's devices.
+    assert!(ines.see().meeting.unwrap().lobby.is_empty());
+    leo.ask(Command::Vouch { request: request.id });
+    leo.meeting("the way out", over(LeftReason::Replaced));
+    phone.meeting("two", confirmed(2));
+    let seen = ines.meeting("the new device", |m| {
+        m.members.iter().any(|m| m.name == "Leo" && m.replaces.is_some())
+    });
+    let leo = seen.members.iter().find(|m| m.name == "Leo" && m.replaces.is_some()).unwrap();
+    assert_eq!((leo.trust, leo.presence), (Trust::NewDevice, Presence::In));
+}
+
+/// The link without the code, and the code as a person types it.
+fn with_code(shown: &DeviceOffer) -> Command {
+    let typed = shown.code.to_lowercase().replace('-', " ");
+    Command::Join {
+        target: standfast_ipc::JoinTarget::Link { link: shown.link.clone() },
+        muted: true,
+        code: Some(standfast_ipc::TypedCode::new(typed)),
+    }
+}
