@@ -42,7 +42,7 @@ pub(crate) fn view(source: &Source<'_>, prints: &mut Prints) -> MeetingView {
         me: s.me,
         rights: if live { rights(s) } else { Rights::default() },
         locked: s.locked,
-        successor: None,
+        successor: s.successor.clone(),
         epoch: s.active.as_ref().map(|e| epoch(s, e)),
         pending: s.coming.as_ref().map(|e| pending(source, s, e)),
         heartbeat: heartbeat(source, s),

@@ -234,6 +234,8 @@ pub struct Snapshot {
     pub generator: bool,
     /// Name of the one who does.
     pub generator_name: Option<String>,
+    /// Name of whoever looks after the key when this device leaves, while this one does.
+    pub successor: Option<String>,
     /// Name of the one who did before, since this one took over.
     pub taken_over_from: Option<String>,
     /// No new fingerprints are let in.
@@ -298,6 +300,7 @@ fn empty(core: &Core) -> Snapshot {
         me: None,
         generator: false,
         generator_name: None,
+        successor: None,
         taken_over_from: None,
         locked: false,
         rights: Rights::default(),
@@ -347,6 +350,7 @@ fn live_view(core: &Core, live: &Live, snapshot: &mut Snapshot) {
     snapshot.me = Some(s.idx);
     let generator = s.chain.generator().unwrap_or(core.cfg.organizer);
     snapshot.generator_name = name(&s.session, generator);
+    snapshot.successor = live.heir(core).map(|fp| name_of(core, s, fp));
     snapshot.taken_over_from = core.taken_over_from.clone();
     snapshot.locked = s.chain.head().is_some_and(|head| head.announce.locked);
     snapshot.rights = Rights {

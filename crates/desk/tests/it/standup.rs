@@ -98,6 +98,8 @@ fn a_standup_from_first_run_to_the_next_day() {
     assert_eq!(a.code, b.code);
 
     // The organizer leaves without ending it: whoever is next looks after the key.
+    assert_eq!(ines.see().meeting.unwrap().successor.as_deref(), Some("Mina"));
+    assert_eq!(mina.see().meeting.unwrap().successor, None);
     ines.desk.close();
     let here = |m: &MeetingView| m.heartbeat.as_ref().is_some_and(|h| h.here) && confirmed(1)(m);
     let alone = mina.meeting("the key in Mina's care", here);

@@ -192,16 +192,24 @@ impl Live {
         Ok(())
     }
 
+    /// The next in the succession who is present, while this device looks after the key.
+    pub(crate) fn heir(&self, core: &Core) -> Option<Fingerprint> {
+        if !matches!(self.role, Role::Generator(_)) {
+            return None;
+        }
+        let (head, epoch) = (self.seated.chain.head()?, self.seated.epochs.newest()?);
+        head.announce.succession.as_slice().iter().find_map(|idx| {
+            let entry = epoch.present().find(|e| e.idx == *idx && e.fp != core.me().0)?;
+            Some(Fingerprint(entry.fp))
+        })
+    }
+
     /// Gives the key's care to the next in the succession who is present; says to whom.
     pub(super) fn hand_over(&mut self, core: &mut Core) -> Option<Fingerprint> {
+        let heir = self.heir(core)?;
         let Role::Generator(generator) = &mut self.role else { return None };
         let s = &mut self.seated;
         let head = s.chain.head()?;
-        let epoch = s.epochs.newest()?;
-        let heir = head.announce.succession.as_slice().iter().find_map(|idx| {
-            let entry = epoch.present().find(|e| e.idx == *idx && e.fp != core.me().0)?;
-            Some(Fingerprint(entry.fp))
-        })?;
         let (at_h, preimage) = (head.h, generator.take_end_preimage());
         let end = preimage.and_then(|p| generator.hand_end(core, &at_h, heir, &p));
         let end = end.map(|wrapped| HandedEnd { n: wrapped.n, ct: wrapped.ct });
