@@ -59,7 +59,7 @@ pub use snapshot::{
     Rights, Snapshot, Split, SpokenNow,
 };
 pub use spoken::{SPOKEN_FAILURES_MAX, SPOKEN_MAX, SPOKEN_MS};
-pub use standfast_wire::control::{Admission, Hosts, Policy, Reason};
+pub use standfast_wire::control::{Admission, Hosts, Policy, Reason, Role};
 pub use state::left::LeftWhy;
 
 use standfast_crypto::Entropy;

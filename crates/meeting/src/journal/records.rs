@@ -18,6 +18,8 @@ pub struct EpochRecord {
     pub reason: Reason,
     /// Who came or went with it, by the names they came with.
     pub who: Vec<String>,
+    /// The host whose signed order let somebody in or removed them with it.
+    pub by: Option<Fingerprint>,
     /// Who made it.
     pub generator: Fingerprint,
     /// This device made it.
@@ -30,6 +32,8 @@ pub struct EpochRecord {
     pub confirmed: usize,
     /// Members that should confirm.
     pub members: usize,
+    /// Whose signed ack came when, ms since 1970, in the order of arrival.
+    pub acks: Vec<(Fingerprint, u64)>,
     /// When this device made it or first saw it, ms since 1970.
     pub made_ms: u64,
     /// When all had confirmed, counted from the making, ms.
@@ -60,33 +64,37 @@ impl Life {
 
 /// Records, oldest first, at most [`Records::MAX`].
 #[derive(Debug, Default)]
-pub(crate) struct Records(Vec<Life>);
+pub(crate) struct Records {
+    lives: Vec<Life>,
+    /// Who let in or removed somebody, as the next announce says.
+    ordered: Option<Hash>,
+}
 
 impl Records {
     /// Epochs remembered: more than 15 h of one every minute. Older ones make room.
     const MAX: usize = 1_000;
 
     pub(crate) fn to_vec(&self) -> Vec<EpochRecord> {
-        self.0.iter().map(|life| life.record.clone()).collect()
+        self.lives.iter().map(|life| life.record.clone()).collect()
     }
 
     /// The newest epoch of this number.
     pub(super) fn get(&self, epoch: u32) -> Option<&EpochRecord> {
-        self.0.iter().rev().map(|life| &life.record).find(|record| record.epoch == epoch)
+        self.lives.iter().rev().map(|life| &life.record).find(|record| record.epoch == epoch)
     }
 
     pub(super) fn has_acked(&self, epoch: u32, fp: &Hash) -> bool {
-        let life = self.0.iter().rev().find(|life| life.record.epoch == epoch);
+        let life = self.lives.iter().rev().find(|life| life.record.epoch == epoch);
         life.is_some_and(|life| life.acked.contains(fp))
     }
 
     pub(super) fn has_arrived(&self, epoch: u32, fp: &Hash) -> bool {
-        let life = self.0.iter().rev().find(|life| life.record.epoch == epoch);
+        let life = self.lives.iter().rev().find(|life| life.record.epoch == epoch);
         life.is_some_and(|life| life.present.contains(fp))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &EpochRecord> {
-        self.0.iter().map(|life| &life.record)
+        self.lives.iter().map(|life| &life.record)
     }
 
     /// Takes one more entry into account. `me` is whose device wrote it.
@@ -94,8 +102,11 @@ impl Records {
         let at = entry.wall_ms;
         match &entry.event {
             Event::EpochAnnounced { .. } => self.announced(entry, me),
+            Event::Admitted { by, .. } | Event::Removed { by, .. } => self.ordered = Some(*by),
             Event::Acked { epoch, by } => self.change(*epoch, |life| {
-                life.acked.insert(*by);
+                if life.acked.insert(*by) {
+                    life.record.acks.push((Fingerprint(*by), at));
+                }
                 life.count();
             }),
             Event::Arrived { epoch, idx } => self.change(*epoch, |life| {
@@ -115,7 +126,7 @@ impl Records {
                 life.record.erased_ms.get_or_insert(at);
             }),
             Event::AllErased {} => {
-                for life in &mut self.0 {
+                for life in &mut self.lives {
                     life.record.erased_ms.get_or_insert(at);
                 }
             }
@@ -124,7 +135,7 @@ impl Records {
     }
 
     fn change(&mut self, epoch: u32, change: impl FnOnce(&mut Life)) {
-        if let Some(life) = self.0.iter_mut().rev().find(|life| life.record.epoch == epoch) {
+        if let Some(life) = self.lives.iter_mut().rev().find(|life| life.record.epoch == epoch) {
             change(life);
         }
     }
@@ -135,6 +146,7 @@ impl Records {
         else {
             return;
         };
+        let by = self.ordered.take().filter(|_| matches!(reason, Reason::Join | Reason::Removal));
         let listed = roster.as_slice();
         let got = |l: &&Listed| wrapped.as_slice().contains(&l.idx);
         let present: BTreeSet<Hash> =
@@ -144,22 +156,24 @@ impl Records {
             term: *term,
             reason: *reason,
             who: who.as_slice().iter().map(|named| named.name.as_str().to_owned()).collect(),
+            by: by.map(Fingerprint),
             generator: Fingerprint(*generator),
             made_here: *generator == me.0,
             roster: listed.iter().map(|l| Fingerprint(l.fp)).collect(),
             wrapped: listed.iter().filter(got).map(|l| Fingerprint(l.fp)).collect(),
             confirmed: 0,
             members: present.len(),
+            acks: Vec::new(),
             made_ms: entry.wall_ms,
             all_confirmed_after_ms: None,
             in_use_ms: None,
             retired_ms: None,
             erased_ms: None,
         };
-        if self.0.len() == Self::MAX {
-            self.0.remove(0);
+        if self.lives.len() == Self::MAX {
+            self.lives.remove(0);
         }
         let listed = listed.to_vec();
-        self.0.push(Life { record, present, acked: BTreeSet::new(), listed });
+        self.lives.push(Life { record, present, acked: BTreeSet::new(), listed });
     }
 }
