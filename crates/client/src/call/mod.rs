@@ -8,8 +8,10 @@ mod boards;
 mod line;
 mod runner;
 
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use standfast_crypto::{Fingerprint, Identity, PRIVATE_BUNDLE, Secret};
 use standfast_frame::{PACKET_HEADER_BYTES, PAYLOAD_HEADER_BYTES};
@@ -23,6 +25,9 @@ use crate::voice::{PACKET_BYTES, Voice, VoiceConfig, VoiceError};
 
 /// Size of every audio payload before sealing, bytes: one packet of the default profile.
 pub const AUDIO_BYTES: usize = PAYLOAD_HEADER_BYTES + PACKET_HEADER_BYTES + PACKET_BYTES;
+
+/// The call's thread answers within milliseconds; a caller does not wait longer than this.
+const JOURNAL_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a call is started with.
 pub struct CallConfig {
@@ -94,6 +99,7 @@ enum Ask {
     Command(Command),
     Known(Vec<Known>),
     Upload { slot: [u8; 32], blob: Vec<u8> },
+    Journal(SyncSender<SignedJournal>),
 }
 
 /// A running meeting. Dropping it leaves.
@@ -166,6 +172,18 @@ impl Call {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<CallView> {
         self.view.clone()
+    }
+
+    /// The journal as it is now, signed. `None` if the call's thread does not answer within a second.
+    #[must_use]
+    pub fn journal(&self) -> Option<Arc<SignedJournal>> {
+        let over = self.view.borrow().journal.clone();
+        if over.is_some() {
+            return over;
+        }
+        let (give, given) = sync_channel(1);
+        self.asks.send(Ask::Journal(give)).ok()?;
+        given.recv_timeout(JOURNAL_WITHIN).ok().map(Arc::new)
     }
 
     /// Sound, while the call lasts.

@@ -135,6 +135,10 @@ impl Runner {
             Next::Asked(Some(Ask::Command(command))) => self.input(Input::Command(command)),
             Next::Asked(Some(Ask::Known(known))) => self.input(Input::Known(known)),
             Next::Asked(Some(Ask::Upload { slot, blob })) => self.upload(slot, blob),
+            // Whoever asked may have stopped waiting.
+            Next::Asked(Some(Ask::Journal(give))) => {
+                let _ = give.try_send(self.meeting.signed_journal());
+            }
             Next::Asked(None) => self.asks_open = false,
             Next::Tick => self.input(Input::Tick),
             Next::Rtt => self.show_rtt(),
