@@ -2,7 +2,7 @@
 //!
 //! `admit NAME`, `keep-out NAME`, `remove NAME`, `readmit NAME`, `lock`, `unlock`, `rotate`, `mute`,
 //! `unmute`, `off BOT`, `on BOT`, `own BOT`, `look-after BOT`, `offer-device`, `withdraw-device`,
-//! `vouch`, `leave`, `end`. Instead of a name, a fingerprint's id or QR text names somebody for
+//! `vouch`, `spoken`, `leave`, `end`. Instead of a name, a fingerprint's id or QR text names somebody for
 //! certain. Every line is answered by an event `command`.
 
 use std::io::BufRead as _;
@@ -58,6 +58,7 @@ pub(crate) fn read(line: &str, s: &Snapshot) -> Result<Command, Refused> {
         ("offer-device", true) => Command::OfferDevice,
         ("withdraw-device", true) => Command::WithdrawDevice,
         ("vouch", true) => Command::Vouch(device(s)?),
+        ("spoken", true) => Command::StartSpokenCode,
         ("leave", true) => Command::Leave,
         ("end", true) => Command::End,
         ("admit", false) => Command::Admit(waiting(s, name)?),

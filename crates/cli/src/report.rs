@@ -8,7 +8,7 @@ use standfast_client::call::{CallView, LineState};
 use standfast_client::figures;
 use standfast_client::profile::hex;
 use standfast_crypto::Fingerprint;
-use standfast_meeting::{DeviceOffer, Knock, Owner, Snapshot};
+use standfast_meeting::{DeviceOffer, Knock, Owner, Snapshot, SpokenNow};
 
 /// Standard output carries sound.
 static ASIDE: AtomicBool = AtomicBool::new(false);
@@ -56,6 +56,8 @@ pub(crate) fn state(view: &CallView) -> Value {
         "looks_after_key": s.generator_name,
         "taken_over_from": s.taken_over_from,
         "split": s.split.map(|split| json!({ "from_ms": split.from_ms, "until_ms": split.until_ms, "epoch": split.epoch })),
+        "spoken": spoken(s.spoken),
+        "evidence": s.evidence.len(),
         "device": s.device.as_ref().map(device),
         "pulse": format!("{:?}", s.pulse).to_lowercase(),
         "microphone": format!("{:?}", s.microphone),
@@ -74,6 +76,17 @@ fn knock(k: &Knock) -> Value {
         "owner": k.bot.as_ref().map(owner),
         "owned": k.owned,
     })
+}
+
+/// Three words once they are there, otherwise how far it has come.
+fn spoken(now: SpokenNow) -> Value {
+    match now {
+        SpokenNow::Idle => Value::Null,
+        SpokenNow::Running { have, of } => json!({ "have": have, "of": of }),
+        SpokenNow::Code(words) => json!(words),
+        SpokenNow::Failed { times } => json!({ "failed": times }),
+        SpokenNow::CompareFingerprints => json!("compare fingerprints"),
+    }
 }
 
 /// The pairing code was asked for with `offer-device`, so it is printed.

@@ -148,7 +148,7 @@ impl Running {
 
     fn save(&self, profile: &Profile, view: &CallView) {
         let Some(journal) = &view.journal else { return };
-        let entries = timeline(&view.meeting, &self.names, wall_ms());
+        let entries = timeline(&view.meeting.journal, None, &self.names, wall_ms());
         let shown = serde_json::to_value(&entries).unwrap_or_default();
         let ended_ms = view.meeting.erased_ms.unwrap_or_else(wall_ms);
         if let Err(err) = profile.keep_journal(&self.title, ended_ms, shown, journal) {

@@ -11,11 +11,10 @@ use standfast_client::profile::Profile;
 use standfast_client::transport::RelayAddr;
 use standfast_crypto::{Fingerprint, Link};
 use standfast_ipc::{
-    AppView, Command, DeviceChoice, ErrorCode, Hint, JournalView, Levels, RelayView, Reply,
-    Setting, UiUpdate,
+    AppView, Command, DeviceChoice, ErrorCode, Hint, Levels, RelayView, Reply, Setting, UiUpdate,
 };
 use standfast_meeting::Phase;
-use standfast_vault::{JournalId, Vault};
+use standfast_vault::Vault;
 
 use crate::call::Running;
 use crate::errors::{Outcome, refuse, store};
@@ -27,8 +26,7 @@ use crate::passphrase::Given;
 use crate::prefs::Prefs;
 use crate::prints::{Prints, parse_hex, parse_id};
 use crate::sound::{self, Sound};
-use crate::standups::{Book, journal};
-use crate::timeline::timeline;
+use crate::standups::Book;
 use crate::work::{Done, Worker};
 use crate::{DeskOptions, Request, Sink, levels};
 
@@ -42,8 +40,8 @@ const DISPLAY_NAME: &str = "display-name";
 const RELAY: &str = "relay";
 
 pub(crate) struct State {
-    options: DeskOptions,
-    vault: Vault,
+    pub(crate) options: DeskOptions,
+    pub(crate) vault: Vault,
     pub(crate) worker: Worker,
     pub(crate) profile: Option<Arc<Profile>>,
     identity: Identity,
@@ -262,7 +260,7 @@ impl State {
     /// Reads anew what the vault holds, and tells a running call whom we know.
     pub(crate) fn reread(&mut self) {
         let Some(profile) = &self.profile else { return };
-        match Book::read(profile) {
+        match Book::read(profile, &self.book) {
             Ok(book) => self.book = book,
             Err(err) => tracing::warn!(%err, "contacts and standups could not be read"),
         }
@@ -279,7 +277,7 @@ impl State {
         self.running.as_ref().and_then(Running::call).ok_or_else(|| ErrorCode::NotInMeeting.into())
     }
 
-    fn running_mut(&mut self) -> Outcome<&mut Running> {
+    pub(crate) fn running_mut(&mut self) -> Outcome<&mut Running> {
         self.running.as_mut().ok_or_else(|| ErrorCode::NotInMeeting.into())
     }
 
@@ -305,6 +303,9 @@ impl State {
             | Command::ForgetPassphrase { .. } => return self.without_passphrase(command),
             Command::ReadLink { link } => return self.read_link(&link),
             Command::ReadJournal { meeting } => return self.read_journal(meeting.as_deref()),
+            Command::ExportJournal { meeting, form } => {
+                return self.export_journal(meeting.as_deref(), form);
+            }
             Command::SetName { name } => self.set_name(&name)?,
             Command::FinishFirstRun => self.change_prefs(|prefs| prefs.first_run_done = true)?,
             Command::KeychainRetry => self.identity = Identity::ask(&self.vault, &self.worker),
@@ -428,22 +429,6 @@ impl State {
         self.profile()?.vault.store().delete_meeting(&id).map_err(store)?;
         self.reread();
         Ok(())
-    }
-
-    /// Of a meeting that is over, or of the one now.
-    fn read_journal(&mut self, id: Option<&str>) -> Outcome<Reply> {
-        let timeline = match id {
-            Some(id) => {
-                let id = id.parse().map_err(|_| ErrorCode::BadRequest)?;
-                journal(&*self.profile()?, JournalId(id))
-            }
-            None => {
-                let running = self.running_mut()?;
-                let view = running.view().ok_or(ErrorCode::NotInMeeting)?;
-                timeline(&view.meeting, &running.names, wall_ms())
-            }
-        };
-        Ok(Reply::Journal { journal: JournalView { timeline, ..JournalView::default() } })
     }
 
     fn call_started(&mut self, started: crate::work::Started) {

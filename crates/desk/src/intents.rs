@@ -43,6 +43,7 @@ fn intent(s: &Snapshot, command: &Command) -> Outcome<Intent> {
         Command::OfferDevice => Intent::OfferDevice,
         Command::WithdrawDevice => Intent::WithdrawDevice,
         Command::Vouch { request: id } => Intent::Vouch(request(id)?),
+        Command::StartSpokenCode => Intent::StartSpokenCode,
         Command::SetMuted { muted } => Intent::SetMuted(*muted),
         Command::RotateNow => Intent::RotateNow,
         Command::Leave => Intent::Leave,

@@ -14,6 +14,8 @@ mod host;
 mod identity;
 mod intents;
 mod joining;
+mod journal_view;
+mod journals;
 mod levels;
 mod meeting_view;
 mod passphrase;

@@ -5,14 +5,16 @@ use standfast_client::profile::hex;
 use standfast_client::voice::{AudioError, DeviceState, Devices, Levels};
 use standfast_crypto::Fingerprint;
 use standfast_ipc::{
-    Connection, EpochView, Heartbeat, KeyReason, LeftReason, MeetingPhase, MeetingView, Microphone,
-    PendingEpoch, Quality, Rights, Split, Takeover,
+    Connection, EpochView, EvidenceView, Heartbeat, KeyReason, LeftReason, MeetingPhase,
+    MeetingView, Microphone, PendingEpoch, Quality, Rights, Split, Spoken, Takeover,
 };
 use standfast_meeting::{
-    EpochNow, LeftWhy, Member, Microphone as Mic, Phase, Presence as Place, Pulse, Reason, Snapshot,
+    EpochNow, Kept, LeftWhy, Member, Microphone as Mic, Phase, Presence as Place, Pulse, Reason,
+    SPOKEN_MAX, Snapshot, SpokenNow,
 };
 
 use crate::call::Running;
+use crate::journal_view::charged;
 use crate::people_view::{device, knock, member, removed};
 use crate::prints::Prints;
 use crate::standups::Book;
@@ -55,9 +57,14 @@ pub(crate) fn view(source: &Source<'_>, prints: &mut Prints) -> MeetingView {
         as_new_device: source.running.as_new_device,
         removed: s.removed.iter().map(|r| removed(r, prints)).collect(),
         code: s.code.clone(),
-        spoken: None,
-        evidence: Vec::new(),
-        timeline: timeline(s, &source.running.names, source.now_ms),
+        spoken: live.then(|| spoken(s)).flatten(),
+        evidence: s.evidence.iter().enumerate().map(|(at, e)| evidence(source, at, e)).collect(),
+        timeline: timeline(
+            &s.journal,
+            s.active.as_ref().map(|e| e.number),
+            &source.running.names,
+            source.now_ms,
+        ),
         microphone: microphone(source, s),
         connection: connection(source.call.line),
     }
@@ -94,14 +101,13 @@ fn phase(source: &Source<'_>, s: &Snapshot) -> MeetingPhase {
 
 fn left(why: LeftWhy) -> LeftReason {
     match why {
-        // A wrong passphrase is a phase of its own.
-        LeftWhy::Left | LeftWhy::WrongPassphrase => LeftReason::Left,
+        LeftWhy::Left => LeftReason::Left,
         LeftWhy::Ended => LeftReason::Ended,
-        // Both are phases of their own, before an end.
-        LeftWhy::KeptOut | LeftWhy::WrongPassphrase => LeftReason::KeptOut,
+        LeftWhy::KeptOut => LeftReason::KeptOut,
         LeftWhy::Removed => LeftReason::Removed,
         LeftWhy::Elsewhere => LeftReason::Elsewhere,
         LeftWhy::Replaced => LeftReason::Replaced,
+        LeftWhy::WrongPassphrase => LeftReason::WrongPassphrase,
     }
 }
 
@@ -174,6 +180,28 @@ fn takeover(s: &Snapshot) -> Option<Takeover> {
         at_ms: first.made_ms,
         settled: active.number >= first.epoch && active.confirmed == active.members,
     })
+}
+
+/// Alone, and among too many people, there is none.
+fn spoken(s: &Snapshot) -> Option<Spoken> {
+    let present = s.active.as_ref().map_or(0, |e| e.members);
+    Some(match s.spoken {
+        SpokenNow::Idle if !(2..=SPOKEN_MAX).contains(&present) => return None,
+        SpokenNow::Idle => Spoken::Idle,
+        SpokenNow::Running { have, of } => Spoken::Running { have: count(have), of: count(of) },
+        SpokenNow::Code(words) => Spoken::Code { words: words.map(str::to_owned).to_vec() },
+        SpokenNow::Failed { times } => Spoken::Failed { times: times.into() },
+        SpokenNow::CompareFingerprints => Spoken::CompareFingerprints,
+    })
+}
+
+/// Exhibits are only added: their place names them.
+fn evidence(source: &Source<'_>, at: usize, kept: &Kept) -> EvidenceView {
+    EvidenceView {
+        id: at.to_string(),
+        what: charged(kept.charge),
+        against: kept.against.map(|fp| source.running.names.owned(fp)),
+    }
 }
 
 fn split(source: &Source<'_>, s: &Snapshot) -> Option<Split> {

@@ -5,7 +5,7 @@ use standfast_client::passphrase::PassphraseMemory;
 use standfast_client::profile::{Profile, hex};
 use standfast_crypto::{Fingerprint, Link};
 use standfast_ipc::{
-    Contact, LinkPreview, RecentMeeting, RelayReach, Standup, StandupMember, TimelineEntry, Trust,
+    Contact, LinkPreview, RecentMeeting, RelayReach, Standup, StandupMember, Trust,
 };
 use standfast_meeting::{Known, Trust as KeyTrust, trust_of};
 use standfast_vault::{
@@ -14,6 +14,7 @@ use standfast_vault::{
 use zeroize::Zeroizing;
 
 use crate::errors::{Outcome, store};
+use crate::journals::kept;
 use crate::passphrase::memory_view;
 use crate::prints::Prints;
 use crate::work::profile_error;
@@ -34,7 +35,7 @@ pub(crate) struct Book {
 }
 
 impl Book {
-    pub(crate) fn read(profile: &Profile) -> Outcome<Self> {
+    pub(crate) fn read(profile: &Profile, before: &Self) -> Outcome<Self> {
         let db = profile.vault.store();
         let mut meetings = Vec::new();
         for meeting in db.meetings().map_err(store)? {
@@ -54,7 +55,11 @@ impl Book {
             .journals()
             .map_err(store)?
             .into_iter()
-            .map(|(id, head)| recent(profile, id, &head))
+            .map(|(id, head)| {
+                // A journal does not change: those that were read before are not read again.
+                let known = before.recent.iter().find(|r| r.id == id.0.to_string());
+                known.cloned().unwrap_or_else(|| recent(profile, id, &head))
+            })
             .collect();
         let known = profile.known().unwrap_or_default();
         Ok(Self { meetings, contacts, recent, known })
@@ -182,8 +187,9 @@ pub(crate) fn view_trust(trust: KeyTrust) -> Trust {
     }
 }
 
+/// A meeting that is over, as its journal tells it.
 fn recent(profile: &Profile, id: JournalId, head: &JournalHead) -> RecentMeeting {
-    let newest = journal(profile, id).into_iter().next();
+    let newest = kept(profile, id).timeline.into_iter().next();
     RecentMeeting {
         id: id.0.to_string(),
         title: head.title.clone(),
@@ -192,11 +198,4 @@ fn recent(profile: &Profile, id: JournalId, head: &JournalHead) -> RecentMeeting
         epochs: head.entries,
         confirmed: newest.is_some_and(|e| e.confirmed == e.members),
     }
-}
-
-/// A stored key timeline, newest first.
-pub(crate) fn journal(profile: &Profile, id: JournalId) -> Vec<TimelineEntry> {
-    let body = profile.vault.store().journal(id).ok().flatten();
-    let kept = body.and_then(|body| standfast_client::journal::unpack(&body));
-    kept.and_then(|kept| serde_json::from_value(kept.timeline).ok()).unwrap_or_default()
 }

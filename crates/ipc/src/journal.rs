@@ -135,6 +135,8 @@ pub enum SpokenEnd {
     Cheated,
     /// Another run took its place.
     Replaced,
+    /// Not everyone had confirmed the epoch.
+    TooEarly,
 }
 
 /// Why this device is out of the meeting.
@@ -154,6 +156,8 @@ pub enum LeftReason {
     Elsewhere,
     /// Another device of this user took its place.
     Replaced,
+    /// The meeting's passphrase is another.
+    WrongPassphrase,
 }
 
 /// What happened. Names are display names.
@@ -168,8 +172,8 @@ pub enum JournalEvent {
     },
     /// A new epoch was made and shared.
     EpochMade {
-        /// Why.
-        reason: KeyReason,
+        /// Why; `None` where too many came since.
+        reason: Option<KeyReason>,
         /// With how many it was shared.
         shared_with: u32,
     },

@@ -28,7 +28,7 @@ fn removed_stays_removed_until_the_organizer_lets_them_ask_again() {
     assert_eq!(alone.removed[0].name, "Leo");
 
     // Nobody can let Leo in now, the organizer neither: Leo is in nobody's lobby.
-    leo.ask(Command::DismissMeeting);
+    leo.dismiss();
     leo.knock(&link);
     let outside = |m: &MeetingView| matches!(m.phase, MeetingPhase::RemovedBefore { .. });
     leo.meeting("that Leo was removed", outside);
@@ -36,7 +36,8 @@ fn removed_stays_removed_until_the_organizer_lets_them_ask_again() {
     ines.ask(Command::Readmit { fingerprint: alone.removed[0].fingerprint.id.clone() });
     ines.meeting("nobody removed", |m| m.removed.is_empty());
     leo.ask(Command::Leave);
-    leo.ask(Command::DismissMeeting);
+    leo.meeting("the way out", over(LeftReason::Left));
+    leo.dismiss();
     leo.knock(&link);
     leo.meeting("two again", confirmed(2)); // seen before, and not removed any more
 }

@@ -142,6 +142,16 @@ impl Seat {
         link
     }
 
+    /// Closes the ended screen, as soon as the call has let go of everything.
+    pub(crate) fn dismiss(&self) {
+        let start = Instant::now();
+        while self.see().meeting.is_some() {
+            assert!(start.elapsed() < PATIENCE, "the meeting does not go");
+            self.ask(Command::DismissMeeting);
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
     pub(crate) fn knock(&self, link: &str) {
         let target = JoinTarget::Link { link: link.to_owned() };
         self.ask(Command::Join { target, muted: true, code: None });

@@ -4,12 +4,52 @@ use std::sync::Arc;
 
 use standfast_desk::{Desk, DeskOptions};
 use standfast_ipc::{
-    AppView, Command, ErrorCode, IdentityView, JoinTarget, LeftReason, MeetingPhase, MeetingView,
-    Passphrase, Reply, StandupPassphrase, Trust, TypedPassphrase,
+    AppView, By, Chain, Command, ErrorCode, ExportForm, IdentityView, JoinTarget, JournalEvent,
+    JournalView, KeyReason, LeftReason, MeetingPhase, MeetingView, Passphrase, Reply,
+    StandupPassphrase, Trust, TypedPassphrase,
 };
 use standfast_vault::{KeychainSource, ProfileName};
 
 use crate::seat::{Place, Seat, Store, confirmed};
+
+fn journal_of(seat: &Seat, meeting: Option<String>) -> JournalView {
+    let Reply::Journal { journal } = seat.ask(Command::ReadJournal { meeting }) else {
+        panic!("no journal")
+    };
+    journal
+}
+
+/// What both devices saw of the day: three epochs, each confirmed by both, made by Ines.
+fn tells_the_day(journal: &JournalView, by_ines: bool) {
+    assert_eq!(journal.chain, Some(Chain::Complete { entries: journal.rows.len() as u64 }));
+    let newest = &journal.timeline[0];
+    assert_eq!((newest.epoch, newest.made_here, newest.made_by.as_str()), (3, by_ines, "Ines"));
+    assert_eq!(newest.shared_with, ["Mina"]);
+    let mut confirmed: Vec<&str> = newest.confirmations.iter().map(|c| c.name.as_str()).collect();
+    confirmed.sort_unstable();
+    assert_eq!(confirmed, ["Ines", "Mina"]);
+    assert!(newest.in_use_at_ms.is_some() && newest.erased_at_ms.is_some());
+    assert!(newest.confirmations.iter().all(|c| c.at_ms >= newest.made_at_ms));
+    let joined = KeyReason::Joined { names: vec!["Mina".into()] };
+    assert_eq!(journal.timeline[1].reason, joined);
+    let made = journal.rows.iter().find_map(|row| match &row.event {
+        JournalEvent::EpochMade { reason, .. } if row.epoch == Some(2) => Some(reason.clone()),
+        _ => None,
+    });
+    assert_eq!(made, Some(Some(joined)));
+    let by = |wanted: &JournalEvent| {
+        let row = journal.rows.iter().find(|row| row.event == *wanted);
+        row.map(|row| row.by.clone())
+    };
+    let mina = By::Member { name: "Mina".into() };
+    let ack = JournalEvent::Confirmed { name: "Mina".into() };
+    assert_eq!(by(&ack), Some(if by_ines { mina.clone() } else { By::Here }));
+    if by_ines {
+        assert_eq!(by(&JournalEvent::Waits { name: "Mina".into() }), Some(mina));
+    }
+    let numbers: Vec<u64> = journal.rows.iter().rev().map(|row| row.n).collect();
+    assert_eq!(numbers, (0..journal.rows.len() as u64).collect::<Vec<_>>());
+}
 
 #[test]
 fn a_standup_from_first_run_to_the_next_day() {
@@ -66,10 +106,20 @@ fn a_standup_from_first_run_to_the_next_day() {
                 MeetingPhase::Ended { why: LeftReason::Ended, erased_at_ms: Some(_), .. }
             )
         });
-        seat.until("a journal", |v| {
+        let kept = seat.until("a journal", |v| {
             v.recent.first().is_some_and(|r| r.epochs >= 2 && r.title == v.standups[0].title)
         });
-        seat.ask(Command::DismissMeeting);
+        // The same journal before and after the ended screen, whole, and checked by anyone.
+        let shown = journal_of(seat, None);
+        seat.dismiss();
+        let recent = Some(kept.recent[0].id.clone());
+        let told = journal_of(seat, recent.clone());
+        assert_eq!(told, shown);
+        tells_the_day(&told, seat.see().display_name == "Ines");
+        let ask = Command::ExportJournal { meeting: recent, form: ExportForm::Json };
+        let Reply::Saved { path } = seat.ask(ask) else { panic!("not saved") };
+        let whole = standfast_client::journal::verify(&std::fs::read_to_string(path).unwrap());
+        assert_eq!(whole.unwrap().entries, told.rows.len());
     }
 
     // The next day, both start again: Mina is known, and her key was wrapped in advance.

@@ -589,9 +589,9 @@ export type JournalEvent = { "kind": "opened",
  */
 here: boolean, } | { "kind": "epoch_made",
 /**
- * Why.
+ * Why; `None` where too many came since.
  */
-reason: KeyReason,
+reason: KeyReason | null,
 /**
  * With how many it was shared.
  */
@@ -863,7 +863,7 @@ lastSeenAtMs: number | null, };
 /**
  * Why this device is out of the meeting.
  */
-export type LeftReason = "left" | "ended" | "kept_out" | "removed" | "elsewhere" | "replaced";
+export type LeftReason = "left" | "ended" | "kept_out" | "removed" | "elsewhere" | "replaced" | "wrong_passphrase";
 /**
  * Levels, at most 20 times a second, beside the snapshots.
  */
@@ -1470,7 +1470,7 @@ times: number, } | { "kind": "compare_fingerprints" };
 /**
  * How a run of the spoken code ended.
  */
-export type SpokenEnd = "shown" | "rotated" | "missing" | "cheated" | "replaced";
+export type SpokenEnd = "shown" | "rotated" | "missing" | "cheated" | "replaced" | "too_early";
 /**
  * A recurring meeting that this profile is part of.
  */

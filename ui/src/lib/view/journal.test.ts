@@ -25,6 +25,10 @@ describe("the full journal", () => {
     expect(by("Minutes, a bot, asked to come in")).toBe("Minutes’s device");
     expect(by("Confirmed by all 4, after 0.2 s")).toBe("All");
   });
+  it("says what it does not know", () => {
+    expect(sentence({ kind: "epoch_made", reason: null, sharedWith: 2 }, 3)).toBe("Epoch 3 made and shared with 2: why is not kept");
+    expect(sentence({ kind: "waits", name: "" }, 3)).toBe("A device without a name waits in the lobby");
+  });
   it("gathers confirmations of one epoch within a second, in the order in which they came", () => {
     const rows = [confirmed(5, "Jonas", NOW + 2_000), confirmed(4, "Sana", NOW + 900), confirmed(3, "Mina", NOW), confirmed(2, "Leo", NOW - 10, 6)];
     expect(journalLines(rows).lines.map((l) => [l.text, l.by])).toEqual([

@@ -1,5 +1,5 @@
 /** The full journal in sentences: who did what, when, in which epoch. */
-import type { By, JournalEvent, JournalRow, JournalView } from "$lib/ipc/bindings";
+import type { By, JournalEvent, JournalRow, JournalView, KeyReason } from "$lib/ipc/bindings";
 import { w } from "$lib/words";
 import { evidenceSentence } from "./evidence";
 import { reason } from "./reasons";
@@ -29,19 +29,27 @@ function kindOf(kind: Kind): JournalLine["kind"] {
   return EPOCHS.has(kind) ? "epochs" : PEOPLE.has(kind) ? "people" : REFUSED.has(kind) ? "refused" : "other";
 }
 
+/** A device need not give a name. */
+const who = (name: string) => name || w.journal.events.somebody;
+
+function made(why: KeyReason | null, sharedWith: number, epoch: number): string {
+  const said = why === null ? w.journal.events.forgotten : reason(why);
+  return sharedWith === 0 ? w.journal.events.madeAlone(epoch, said) : w.journal.events.made(epoch, sharedWith, said);
+}
+
 export function sentence(event: JournalEvent, epoch: number): string {
   const e = w.journal.events;
   switch (event.kind) {
     case "opened":
       return event.here ? e.opened : e.found;
     case "epoch_made":
-      return event.sharedWith === 0 ? e.madeAlone(epoch, reason(event.reason)) : e.made(epoch, event.sharedWith, reason(event.reason));
+      return made(event.reason, event.sharedWith, epoch);
     case "confirmed":
-      return e.confirmed(event.name);
+      return e.confirmed(who(event.name));
     case "all_confirmed":
       return e.allConfirmed(event.members, (event.afterMs / 1000).toFixed(1));
     case "arrived":
-      return e.arrived(event.name);
+      return e.arrived(who(event.name));
     case "in_use":
       return e.inUse(epoch);
     case "retired":
@@ -51,23 +59,23 @@ export function sentence(event: JournalEvent, epoch: number): string {
     case "all_erased":
       return e.allErased;
     case "asked":
-      return event.bot ? e.askedBot(event.name) : e.asked(event.name);
+      return event.bot ? e.askedBot(who(event.name)) : e.asked(who(event.name));
     case "waits":
-      return e.waits(event.name);
+      return e.waits(who(event.name));
     case "admitted":
-      return e.admitted(event.name);
+      return e.admitted(who(event.name));
     case "kept_out":
-      return e.keptOut(event.name);
+      return e.keptOut(who(event.name));
     case "locked":
       return event.locked ? e.locked : e.unlocked;
     case "removed":
-      return e.removed(event.name);
+      return e.removed(who(event.name));
     case "readmitted":
-      return e.readmitted(event.name);
+      return e.readmitted(who(event.name));
     case "took_over":
-      return e.tookOver(event.name, event.before);
+      return e.tookOver(who(event.name), who(event.before));
     case "handed_over":
-      return e.handedOver(event.to);
+      return e.handedOver(who(event.to));
     case "split_seen":
       return e.splitSeen(hourMinute(event.fromMs));
     case "merged":
@@ -83,9 +91,9 @@ export function sentence(event: JournalEvent, epoch: number): string {
     case "spoken":
       return e.spoken[event.how];
     case "device_changed":
-      return e.deviceChanged(event.name);
+      return e.deviceChanged(who(event.name));
     case "bot_owned":
-      return e.botOwned(event.owner, event.bot);
+      return e.botOwned(who(event.owner), who(event.bot));
     case "omitted":
       return e.omitted(event.count);
     case "over":
@@ -99,7 +107,7 @@ function author(by: By, kind: Kind): string {
     case "here":
       return DECIDED.has(kind) ? b.you : b.here;
     case "member":
-      return DECIDED.has(kind) ? by.name : b.member(by.name);
+      return DECIDED.has(kind) ? who(by.name) : b.member(who(by.name));
     case "all":
       return b.all;
     case "seen":
@@ -130,10 +138,10 @@ function gathered(rows: JournalRow[]): JournalLine[] {
       continue;
     }
     // Newest first: the names are turned back into the order in which they came.
-    if (run !== null && run.first.epoch === row.epoch && run.first.atMs - row.atMs < 1000) run.names.unshift(row.event.name);
+    if (run !== null && run.first.epoch === row.epoch && run.first.atMs - row.atMs < 1000) run.names.unshift(who(row.event.name));
     else {
       close();
-      run = { names: [row.event.name], first: row };
+      run = { names: [who(row.event.name)], first: row };
     }
   }
   close();
