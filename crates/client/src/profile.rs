@@ -242,8 +242,8 @@ impl Profile {
             CallEvent::ErasePrekey { bundle_id } => {
                 self.vault.delete_secret(&prekey_name(meeting_id, &bundle_id))?
             }
-            CallEvent::Met { fp, name } => {
-                self.meet(meeting_id, fp, &name)?;
+            CallEvent::Met { fp, name, bot } => {
+                self.meet(meeting_id, fp, &name, bot)?;
                 call.set_known(self.known()?);
             }
         }
@@ -265,8 +265,14 @@ impl Profile {
     }
 
     /// Pins a key that is met for the first time under a name that is not taken. A changed key is
-    /// never pinned by itself.
-    fn meet(&self, meeting_id: &[u8; 16], fp: Fingerprint, name: &str) -> Result<(), ProfileError> {
+    /// never pinned by itself, and a bot is never expected: it is let in by hand each time.
+    fn meet(
+        &self,
+        meeting_id: &[u8; 16],
+        fp: Fingerprint,
+        name: &str,
+        bot: bool,
+    ) -> Result<(), ProfileError> {
         let store = self.vault.store();
         let taken = standfast_meeting::trust_of(&self.known()?, fp, name)
             == standfast_meeting::Trust::KeyChanged;
@@ -275,7 +281,7 @@ impl Profile {
         }
         let Some(mut meeting) = store.meeting(meeting_id)? else { return Ok(()) };
         meeting.last_met_ms = Some(clock::wall_ms());
-        if !taken && !meeting.members.contains(&fp.0) {
+        if !taken && !bot && !meeting.members.contains(&fp.0) {
             meeting.members.push(fp.0);
         }
         Ok(store.update_meeting(&meeting)?)

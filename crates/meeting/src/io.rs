@@ -168,6 +168,8 @@ pub enum Output {
         fp: Fingerprint,
         /// The name it came with.
         name: String,
+        /// A bot's. One is let in by hand each time, never expected.
+        bot: bool,
     },
     /// The snapshot changed.
     Changed,

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use standfast_crypto::{Fingerprint, PublicIdentity, Secret};
-use standfast_wire::control::{Arrived, EpochAnnounce, Hash, Heartbeat, KeyAck, Kind};
+use standfast_wire::control::{
+    Arrived, EpochAnnounce, Hash, Heartbeat, KeyAck, Kind, Role as Part,
+};
 use standfast_wire::relay::{Envelope, SLOT_ACK, SLOT_LOG};
 
 use crate::branch::Others;
@@ -307,7 +309,8 @@ impl Seated {
             let (fp, join_h) = (Fingerprint(entry.fp), epoch.join_of(entry));
             let request = join_h.and_then(|h| self.history.session.request(&h));
             if let (true, Some(request)) = (self.met.insert(fp), request) {
-                core.out.push_back(Output::Met { fp, name: request.name.clone() });
+                let (name, bot) = (request.name.clone(), entry.role == Part::Bot);
+                core.out.push_back(Output::Met { fp, name, bot });
             }
         }
     }

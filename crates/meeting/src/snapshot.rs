@@ -491,7 +491,6 @@ fn knock(core: &Core, s: &Seated, h: &Hash, fp: Fingerprint, since_ms: u64) -> K
     let name = request.map(|r| r.name.clone()).unwrap_or_default();
     let claimed = request.and_then(|r| r.own);
     let known = &core.cfg.known;
-    let owned = claimed.is_some() && s.posted.owner_of(&s.session, h) == claimed;
     Knock {
         request: *h,
         fp,
@@ -499,7 +498,7 @@ fn knock(core: &Core, s: &Seated, h: &Hash, fp: Fingerprint, since_ms: u64) -> K
         pinned: pinned_under(known, fp, &name),
         since_ms,
         bot: claimed.map(|fp| owner(core, s, fp)),
-        owned: owned || claimed == Some(core.me()),
+        owned: claimed.is_some() && s.posted.owner_of(&s.session, h) == claimed,
         name,
     }
 }

@@ -67,6 +67,8 @@ pub enum CallEvent {
         fp: Fingerprint,
         /// Name.
         name: String,
+        /// A bot.
+        bot: bool,
     },
 }
 

@@ -292,7 +292,7 @@ impl Runner {
                 CallEvent::StorePrekey { bundle_id, private, slot, blob }
             }
             Output::ErasePrekey { bundle_id } => CallEvent::ErasePrekey { bundle_id },
-            Output::Met { fp, name } => CallEvent::Met { fp, name },
+            Output::Met { fp, name, bot } => CallEvent::Met { fp, name, bot },
             _ => return,
         };
         let _ = self.events.send(event);
