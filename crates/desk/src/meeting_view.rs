@@ -48,7 +48,7 @@ pub(crate) fn view(source: &Source<'_>, prints: &mut Prints) -> MeetingView {
         epoch: s.active.as_ref().map(|e| epoch(s, e)),
         pending: s.coming.as_ref().map(|e| pending(source, s, e)),
         heartbeat: heartbeat(source, s),
-        takeover: takeover(s),
+        takeover: takeover(source, s),
         split: split(source, s),
         members: s.members.iter().map(|m| member(source, m, prints)).collect(),
         awaited: awaited(source, s),
@@ -166,16 +166,19 @@ fn awaited(source: &Source<'_>, s: &Snapshot) -> Vec<String> {
     missing.filter_map(|fp| source.book.name_of(fp)).collect()
 }
 
-/// The newest term that began by taking over.
-fn takeover(s: &Snapshot) -> Option<Takeover> {
-    let before = s.taken_over_from.clone()?;
-    let first = s.journal.iter().rev().find(|r| r.reason == Reason::Takeover)?;
+/// The newest epoch that somebody else made than the one before. A merge is told as a split.
+fn takeover(source: &Source<'_>, s: &Snapshot) -> Option<Takeover> {
     let active = s.active.as_ref()?;
-    let here = |m: &&Member| m.name == before && m.presence == Place::In && !m.generator;
-    Some(Takeover {
-        name: s.generator_name.clone().unwrap_or_default(),
-        gone: !s.members.iter().any(|m| here(&m)),
-        before,
+    let pairs = s.journal.iter().zip(s.journal.iter().skip(1)).rev();
+    let (before, first) = pairs.into_iter().find(|(a, b)| a.generator != b.generator)?;
+    let name = source.running.names.owned(before.generator);
+    // Whoever changed the device is still there.
+    let same = |m: &Member| m.fp == before.generator || m.name == name;
+    let gone = !s.members.iter().any(|m| same(m) && m.presence != Place::Leaving);
+    (first.reason != Reason::Merge).then(|| Takeover {
+        name: source.running.names.owned(first.generator),
+        before: name,
+        gone,
         epoch: first.epoch,
         at_ms: first.made_ms,
         settled: active.number >= first.epoch && active.confirmed == active.members,

@@ -43,6 +43,30 @@ fn removed_stays_removed_until_the_organizer_lets_them_ask_again() {
 }
 
 #[test]
+fn everyone_sees_who_looks_after_the_key_now() {
+    let place = Place::new();
+    let ines = place.seat("ines", "Ines");
+    let others = [place.seat("leo", "Leo"), place.seat("mina", "Mina")];
+    let link = ines.open_standup(&place.address);
+    for (seat, name, members) in [(&others[0], "Leo", 2), (&others[1], "Mina", 3)] {
+        seat.knock(&link);
+        ines.let_in(name);
+        seat.meeting("all", confirmed(members));
+    }
+    let next = ines.meeting("three", confirmed(3)).successor.unwrap();
+    ines.ask(Command::Leave);
+    for seat in &others {
+        let told = seat.meeting("a takeover", |m| m.takeover.is_some() && confirmed(2)(m));
+        let takeover = told.takeover.unwrap();
+        assert_eq!(
+            (takeover.name, takeover.before, takeover.gone),
+            (next.clone(), "Ines".into(), true)
+        );
+        assert_eq!(told.heartbeat.unwrap().generator, next);
+    }
+}
+
+#[test]
 fn a_locked_meeting_takes_nobody_new() {
     let place = Place::new();
     let (ines, noor) = (place.seat("ines", "Ines"), place.seat("noor", "Noor"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use standfast_desk::{Desk, DeskOptions};
 use standfast_ipc::{
     AppView, By, Chain, Command, ErrorCode, ExportForm, IdentityView, JoinTarget, JournalEvent,
-    JournalView, KeyReason, LeftReason, MeetingPhase, MeetingView, Passphrase, Reply,
+    JournalView, KeyReason, LeftReason, MeetingPhase, MeetingView, Passphrase, Reply, Spoken,
     StandupPassphrase, Trust, TypedPassphrase,
 };
 use standfast_vault::{KeychainSource, ProfileName};
@@ -88,6 +88,12 @@ fn a_standup_from_first_run_to_the_next_day() {
     assert_eq!((a.epoch.unwrap().number, b.epoch.unwrap().number), (2, 2));
     assert_eq!(a.code, b.code);
     assert!(a.code.is_some());
+
+    // Three words, the same on both.
+    ines.ask(Command::StartSpokenCode);
+    let said = |m: &MeetingView| matches!(m.spoken, Some(Spoken::Code { .. }));
+    let (a, b) = (ines.meeting("three words", said), mina.meeting("three words", said));
+    assert_eq!(a.spoken, b.spoken);
 
     // Verified once, remembered.
     ines.ask(Command::Verify { fingerprint: own.id });
