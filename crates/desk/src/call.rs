@@ -115,6 +115,12 @@ impl Running {
         if self.call.as_ref().is_some_and(live) { self.proving.take() } else { None }
     }
 
+    /// This device is out of the meeting, or never got in: nothing is to be left any more.
+    pub(crate) fn out(&mut self) -> bool {
+        let left = |view: &CallView| matches!(view.meeting.phase, Phase::Left(_)) || view.over;
+        self.call.is_none() || self.view().is_some_and(|view| left(&view))
+    }
+
     pub(crate) fn call(&self) -> Option<&Call> {
         self.call.as_deref()
     }

@@ -54,6 +54,8 @@ pub(crate) struct State {
     pub(crate) sound: Sound,
     host: Host,
     pub(crate) running: Option<Running>,
+    /// Meetings that this device is out of and that are not shown any more.
+    closing: Vec<Running>,
     /// A passphrase that was typed for the next call.
     pub(crate) given: Option<Given>,
     sinks: Vec<Sink>,
@@ -83,6 +85,7 @@ impl State {
             sound: Sound::new(),
             host: Host::Off,
             running: None,
+            closing: Vec::new(),
             given: None,
             sinks: Vec::new(),
             shown: None,
@@ -121,7 +124,7 @@ impl State {
 
     /// Leaves, and lets go of everything, the profile's lock last: whoever waits may open it again.
     fn close(mut self) {
-        self.running = None; // leaves
+        (self.running, self.closing) = (None, Vec::new()); // leaves
         std::mem::replace(&mut self.host, Host::Off).stop();
         let keeping = self.profile.as_ref().map(Arc::downgrade);
         drop(self);
@@ -138,6 +141,7 @@ impl State {
         self.looked = Instant::now();
         self.sound.tick();
         self.prints.work(&self.worker);
+        self.let_go();
         if let Some(given) = self.running.as_mut().and_then(Running::proved) {
             self.keep_proved(&given);
         }
@@ -445,9 +449,35 @@ impl State {
         }
     }
 
+    /// Closes the ended screen. The call may still be saying goodbye.
     fn dismiss(&mut self) {
-        if self.running.as_ref().is_some_and(|r| r.call().is_none_or(Call::over)) {
-            (self.running, self.given) = (None, None);
+        if self.set_aside() {
+            self.given = None;
+        }
+    }
+
+    /// Makes room for another meeting, if this device is out of the one that is shown.
+    pub(crate) fn set_aside(&mut self) -> bool {
+        let out = self.running.as_mut().is_none_or(Running::out);
+        if out {
+            self.closing.extend(self.running.take());
+        }
+        out
+    }
+
+    /// Keeps what is over of the meetings that are not shown any more, and lets them go.
+    fn let_go(&mut self) {
+        let (profile, report) = (self.profile.clone(), self.options.report.clone());
+        let mut kept = false;
+        self.closing.retain_mut(|running| {
+            let over = running.view().is_none_or(|view| view.over);
+            if let (true, Some(profile)) = (over, &profile) {
+                kept |= running.tidy(profile, report.as_deref());
+            }
+            !over
+        });
+        if kept {
+            self.reread();
         }
     }
 

@@ -38,11 +38,11 @@ impl State {
         code: Option<&TypedCode>,
     ) -> Outcome<()> {
         let profile = self.profile()?;
-        if self.running.as_ref().is_some_and(|r| r.call().is_some_and(|c| !c.over())) {
-            return refuse(ErrorCode::AlreadyInMeeting);
-        }
         if self.display_name.is_empty() {
             return refuse(ErrorCode::NameInvalid);
+        }
+        if self.running.as_mut().is_some_and(|running| !running.out()) {
+            return refuse(ErrorCode::AlreadyInMeeting);
         }
         let (link, part) = self.target(&profile, target, code)?;
         let (passphrase, with_passphrase, proving) = self.passphrase_for(&link)?;
@@ -51,6 +51,7 @@ impl State {
             self.own_relay()?; // a standup that this computer hosts
         }
         self.sound.test(&self.prefs, false)?;
+        self.set_aside();
         let title = self.book.title_of(&link.meeting_id);
         let mut running = Running::starting(link.meeting_id, link.organizer, title, link.to_text());
         running.as_new_device = matches!(part, As::NewDevice { .. });
