@@ -5,7 +5,7 @@ import { announcements } from "./announce";
 import { checkScan, digitRows, groups, wordRows } from "./codes";
 import { keychainScreen } from "./keychain";
 import { leaving } from "./leaving";
-import { looksLikeLink } from "./links";
+import { looksLikeLink, placeOf } from "./links";
 import { ordered } from "./lobby";
 import { levelWord } from "./meter";
 import { brief } from "./names";
@@ -198,6 +198,15 @@ it("pasted text is offered only when it is a link of ours", () => {
   expect(looksLikeLink("standfast-device:1.a..standfast://relay.example/x#1")).toBe(true);
   expect(looksLikeLink(" standfast://relay.example/x#1\n")).toBe(true);
   expect(looksLikeLink("see standfast://relay.example/x")).toBe(false);
+});
+
+it("another device’s link is joined as what it is, even to a known standup", () => {
+  const from = { from: (live.meeting?.members[0] ?? { fingerprint: null }).fingerprint, withCode: true };
+  if (from.from === null) throw new Error("the sample has members");
+  const preview = { link: "x", relay: "r", organizer: from.from, organizerName: null, organizerTrust: "verified" as const, standup: "s1", device: null };
+  expect(placeOf(preview, "x")).toEqual({ kind: "standup", id: "s1" });
+  expect(placeOf({ ...preview, standup: null }, "x")).toEqual({ kind: "link", link: "x" });
+  expect(placeOf({ ...preview, device: { from: from.from, withCode: true } }, "x")).toEqual({ kind: "link", link: "x" });
 });
 
 describe("long names", () => {
