@@ -103,6 +103,17 @@ await withBrowser(async (browser, base) => {
   await press("Escape");
   await gone("person");
   assert.equal(await page.locator('[data-presence="leaving"]').count(), 0);
+  await press("Enter");
+  await tabTo("remove");
+  await press("Enter");
+  await tabTo("remove-confirm");
+  await press("Enter");
+  await page.locator('[data-presence="leaving"]').waitFor();
+  await tabTo("record");
+  await press("Enter");
+  await tabTo("record-confirm");
+  await press("Enter");
+  await page.locator('[data-testid="record"][data-on="true"]').waitFor();
   await press("Control+Shift+S");
   await tabTo("lock");
   await press("Space");
