@@ -121,6 +121,37 @@ pub(crate) async fn meeting_code(app: &App) -> anyhow::Result<String> {
     app.attribute("meeting-code", "data-digits").await?.context("the meeting code")
 }
 
+/// Starts a run of the spoken code.
+pub(crate) async fn ask_for_words(app: &App) -> anyhow::Result<()> {
+    meeting_code(app).await?;
+    app.click("compare-code").await?;
+    app.click("spoken-start").await?;
+    app.see("spoken-words").await?;
+    app.click("[data-testid=code-dialog] [data-safe]").await
+}
+
+/// The three words, as the drawer shows them.
+pub(crate) async fn spoken_words(app: &App) -> anyhow::Result<String> {
+    meeting_code(app).await?;
+    let words = app.see("spoken-code").await?.text().await?;
+    Ok(words.trim().to_owned())
+}
+
+/// Removes somebody: their tile, the button, and the answer to the question.
+pub(crate) async fn remove(app: &App, who: &str) -> anyhow::Result<()> {
+    app.click(&format!("[data-testid=tile]:has([data-name=\"{who}\"])")).await?;
+    app.click("remove").await?;
+    app.click("remove-confirm").await
+}
+
+/// Lets whoever was removed ask again.
+pub(crate) async fn let_ask_again(app: &App) -> anyhow::Result<()> {
+    meeting_code(app).await?;
+    app.click("door-lobby").await?;
+    app.click("readmit").await?;
+    app.click("back").await
+}
+
 /// Opens the comparison with somebody from their tile, and reads both fingerprints.
 pub(crate) async fn compare(app: &App, with: &str) -> anyhow::Result<Compared> {
     app.click(&format!("[data-testid=tile]:has([data-name=\"{with}\"])")).await?;
