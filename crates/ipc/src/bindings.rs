@@ -50,7 +50,8 @@ fn bindings() -> String {
 
 #[test]
 fn bindings_are_up_to_date() {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../ui/src/lib/ipc/bindings.ts");
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
+    let path = PathBuf::from(here).join("../../ui/src/lib/ipc/bindings.ts");
     if std::env::var_os("WRITE_BINDINGS").is_some() {
         std::fs::write(&path, bindings()).unwrap();
     }

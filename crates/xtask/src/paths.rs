@@ -3,11 +3,13 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The top of the checkout.
+/// The top of the checkout: where cargo runs this from. A build directory that several checkouts
+/// share may hold a binary that another one has built.
 #[must_use]
 pub fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+    let built = || env!("CARGO_MANIFEST_DIR").into();
+    let here = env::var_os("CARGO_MANIFEST_DIR").map_or_else(built, PathBuf::from);
+    here.ancestors().nth(2).unwrap_or(&here).to_path_buf()
 }
 
 /// Where cargo builds: `CARGO_TARGET_DIR`, or `target` at the top.
