@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use crate::enc::{Enc, hmac, kdf};
+use crate::enc::{Enc, hash, hmac, kdf};
 use crate::{Entropy, Fingerprint, PassphraseKey, Refused, Secret, aead};
 
 /// Sealed control messages are padded to a multiple of this many bytes.
@@ -145,6 +145,7 @@ impl Link {
             psk: kdf(b"", psk_from, Enc::new("SF1/psk")),
             dir: kdf(b"", self.secret.expose(), Enc::new("SF1/dir")),
             secret: Secret::from_fn(|out| out.copy_from_slice(self.secret.expose())),
+            link_epoch: self.link_epoch,
         }
     }
 }
@@ -169,6 +170,7 @@ pub struct LinkKeys {
     psk: Secret<32>,
     dir: Secret<32>,
     secret: Secret<16>,
+    link_epoch: u32,
 }
 
 impl LinkKeys {
@@ -182,6 +184,18 @@ impl LinkKeys {
     #[must_use]
     pub fn bundle_slot(&self, fp: Fingerprint) -> [u8; 32] {
         hmac(self.dir.expose(), &fp.0)
+    }
+
+    /// The relay's slot for the list of deputies that `organizer` signed.
+    #[must_use]
+    pub fn deputies_slot(&self, organizer: Fingerprint) -> [u8; 32] {
+        hmac(self.dir.expose(), &hash("SF1/deputies", &organizer.0))
+    }
+
+    /// Which link of the meeting these keys are from: a new link counts one more.
+    #[must_use]
+    pub fn link_epoch(&self) -> u32 {
+        self.link_epoch
     }
 
     /// MAC of a join request, checked before its signature.

@@ -25,16 +25,25 @@ pub struct Known {
     pub verified: bool,
 }
 
+/// How to open a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// Members for whom the key is wrapped in advance.
+    pub scheduled: Vec<Fingerprint>,
+    /// The rules.
+    pub policy: Policy,
+}
+
 /// How this device takes part.
 pub enum Part {
-    /// Opens a new session. Only the organizer named in the link is believed.
+    /// Opens a new session. Only the organizer named in the link is believed, and its deputies.
     Organizer {
         /// Members for whom the key is wrapped in advance.
         scheduled: Vec<Fingerprint>,
         /// The rules.
         policy: Policy,
     },
-    /// Joins a session that the organizer opens.
+    /// Joins a session that the organizer or a deputy opens.
     Member {
         /// Private prekey bundles for this meeting that the keychain holds.
         prekeys: Vec<PrivateBundle>,

@@ -8,12 +8,14 @@ use standfast_wire::control::{Hash, Kind};
 use standfast_wire::limits::MAX_SESSIONS;
 use standfast_wire::relay::Envelope;
 
+use crate::config::Part;
+use crate::deputies::DeputyList;
 use crate::device::Offer;
 use crate::evidence::Evidence;
 use crate::journal::{Event, Journal};
 use crate::limits::{READ_AGAIN_MS, TRIED_MAX};
 use crate::session::{Session, open_envelope};
-use crate::{Config, Counters, Now, Output, Refusal, Split};
+use crate::{Config, Counters, Now, Opening, Output, Refusal, Split};
 
 pub(crate) struct Core {
     pub(crate) cfg: Config,
@@ -39,6 +41,11 @@ pub(crate) struct Core {
     /// The pairing code that this device shows.
     pub(crate) device: Option<Offer>,
     pub(crate) split: Option<Split>,
+    /// Who may open the meeting, as the organizer signed it last.
+    pub(crate) deputies: Option<DeputyList>,
+    /// This device is to open the meeting when none is found: the organizer's, or a deputy's whose
+    /// user asked for it.
+    pub(crate) opening: Option<Opening>,
     /// Whose term the present generator took over, when that one is gone.
     pub(crate) taken_over_from: Option<String>,
 }
@@ -71,6 +78,12 @@ impl Core {
         let rng = Hedged::new(entropy, cfg.identity.hedge());
         let muted = cfg.muted;
         let journal = Journal::new(cfg.identity.fingerprint());
+        let opening = match &cfg.part {
+            Part::Organizer { scheduled, policy } => {
+                Some(Opening { scheduled: scheduled.clone(), policy: policy.clone() })
+            }
+            _ => None,
+        };
         Self {
             cfg,
             rng,
@@ -89,6 +102,8 @@ impl Core {
             renewed_for: None,
             device: None,
             split: None,
+            deputies: None,
+            opening,
             taken_over_from: None,
         }
     }
@@ -149,7 +164,12 @@ impl Core {
             return None;
         }
         let other = std::mem::replace(&mut self.sessions.other, own)?;
-        Session::from_open(&self.cfg, &other).ok()
+        self.session_of(&other).ok()
+    }
+
+    /// The session of an Open by somebody who may open one.
+    pub(crate) fn session_of(&self, open: &Envelope) -> Result<Session, Refusal> {
+        Session::from_open(&self.cfg, self.deputies.as_ref(), open)
     }
 
     pub(crate) fn nonce(&mut self) -> [u8; 16] {

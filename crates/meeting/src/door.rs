@@ -42,8 +42,9 @@ impl Door {
         let known = match request.role {
             Role::Person => {
                 let open = session.policy.admission == Admission::AnyoneWithLink && !locked;
-                let scheduled = session.scheduled.contains(&fp) && !locked;
-                chain.has_seen(fp) || open || scheduled
+                let expected = session.expects(fp) && !locked;
+                let organizer = fp == session.organizer.fingerprint();
+                chain.has_seen(fp) || open || expected || organizer
             }
             // Comes back; whoever is new is let in by hand.
             Role::Bot => chain.has_seen(fp),

@@ -4,7 +4,7 @@ use standfast_crypto::{Fingerprint, PRIVATE_BUNDLE, Secret};
 use standfast_wire::control::Hash;
 use standfast_wire::relay::Envelope;
 
-use crate::Known;
+use crate::{Known, Opening};
 
 /// Something happened outside. Given to [`Meeting::handle`](crate::Meeting::handle).
 pub enum Input<'a> {
@@ -57,6 +57,11 @@ pub enum Input<'a> {
     Command(Command),
     /// The pinned keys changed.
     Known(Vec<Known>),
+    /// What [`Output::KeepDeputies`] gave an earlier process. Before [`Input::Connected`].
+    Deputies(&'a [u8]),
+    /// The user of a deputy's device opens the meeting, for the organizer is away. Where a session
+    /// runs already, it is joined.
+    Open(Opening),
     /// The time that [`Meeting::timeout_ms`](crate::Meeting::timeout_ms) named has come.
     Tick,
 }
@@ -80,6 +85,10 @@ pub enum Command {
     Remove(Fingerprint),
     /// Let somebody who was removed ask again. The organizer's.
     Readmit(Fingerprint),
+    /// Make somebody a deputy, who may open the meeting when the organizer is away. The organizer's.
+    SetDeputy(Fingerprint),
+    /// Take that back. The organizer's.
+    UnsetDeputy(Fingerprint),
     /// Refuse fingerprints that this meeting has not seen, or take them again. A host's.
     SetLocked(bool),
     /// "I bring this bot": of a bot's join request that names this device as its owner.
@@ -142,6 +151,18 @@ pub enum Output {
         slot: [u8; 32],
         /// For the slot.
         blob: Vec<u8>,
+    },
+    /// Put something into a slot at the relay.
+    Upload {
+        /// Where.
+        slot: [u8; 32],
+        /// What.
+        blob: Vec<u8>,
+    },
+    /// Keep the newest list of deputies, for [`Input::Deputies`].
+    KeepDeputies {
+        /// As it was signed.
+        signed: Vec<u8>,
     },
     /// Erase a private prekey: it has opened its one session.
     ErasePrekey {

@@ -16,6 +16,7 @@ mod chain;
 mod config;
 mod core;
 mod counters;
+mod deputies;
 mod device;
 mod door;
 mod epoch;
@@ -43,7 +44,7 @@ mod spoken;
 mod state;
 mod tagged;
 
-pub use config::{Config, Known, Now, Part};
+pub use config::{Config, Known, Now, Opening, Part};
 pub use counters::Counters;
 pub use evidence::{EVIDENCE_MAX, Exhibit, Statement};
 pub use io::{Command, Input, Output};

@@ -160,6 +160,12 @@ impl History {
         self.chain.head().is_some_and(|head| self.left_here(&head.h))
     }
 
+    /// Whether the author of `h` stays outside while the meeting is locked. The organizer never does.
+    pub(crate) fn newcomer(&self, h: &Hash) -> bool {
+        let seen = |fp| self.chain.has_seen(fp) || fp == self.session.organizer.fingerprint();
+        self.session.request(h).is_none_or(|request| !seen(request.fp()))
+    }
+
     /// Whether the author of `h` comes in without being asked about.
     pub(crate) fn opens_by_itself(&self, core: &Core, h: &Hash) -> bool {
         self.door.opens_by_itself(core, &self.session, &self.chain, h)

@@ -8,12 +8,14 @@ use standfast_crypto::{
 use standfast_wire::codec::{Blob, Field, List, from_bytes, to_bytes};
 use standfast_wire::control::{
     Bundle, Hash, Hosts, Ident, JoinRequest, Kind, MeetingOpen, Pairing, Policy, Role, Sealed,
+    SignedDeputies,
 };
 use standfast_wire::record;
 use standfast_wire::relay::{Envelope, SLOT_LOG, VERSION};
 
+use crate::deputies::DeputyList;
 use crate::limits::REQUESTS_MAX;
-use crate::{Config, Refusal};
+use crate::{Config, Opening, Refusal};
 
 record! {
     /// What an envelope's box is bound to.
@@ -168,6 +170,8 @@ pub(crate) struct Session {
     pub(crate) organizer: PublicIdentity,
     /// Who signed Open and makes the first announce: the organizer, or a deputy.
     pub(crate) opener: Fingerprint,
+    /// The list by which a deputy opened.
+    deputies: Option<DeputyList>,
     pub(crate) open_h: Hash,
     pub(crate) policy: Policy,
     pub(crate) scheduled: Vec<Fingerprint>,
@@ -192,17 +196,23 @@ impl Session {
         &self.log
     }
 
-    /// A session from an Open that the link's organizer signed.
-    pub(crate) fn from_open(cfg: &Config, envelope: &Envelope) -> Result<Self, Refusal> {
+    /// A session from an Open that the link's organizer signed, or a deputy by a list that is not
+    /// older than the one `known`.
+    pub(crate) fn from_open(
+        cfg: &Config,
+        known: Option<&DeputyList>,
+        envelope: &Envelope,
+    ) -> Result<Self, Refusal> {
         let control = cfg.link.control(&envelope.session_id);
         let letter = open_envelope(&control, envelope)?;
-        if letter.kind != Kind::Open || letter.from != cfg.organizer {
+        if letter.kind != Kind::Open {
             return Err(Refusal::NotAllowed);
         }
-        let ident = from_bytes::<MeetingOpen>(&letter.body)?.ident;
-        let organizer = check_ident(&ident)?;
+        let claimed = from_bytes::<MeetingOpen>(&letter.body)?;
+        let opener = check_ident(&claimed.ident)?;
+        let deputies = deputies_of(cfg, known, letter.from, claimed.deputies)?;
         let scope = Scope { meeting_id: cfg.meeting_id, session_id: envelope.session_id };
-        let open = letter.authentic::<MeetingOpen>(&organizer, &scope)?;
+        let open = letter.authentic::<MeetingOpen>(&opener, &scope)?;
         if open.message.session_id != envelope.session_id || !policy_ok(&open.message.policy) {
             return Err(Refusal::Inconsistent);
         }
@@ -211,8 +221,9 @@ impl Session {
         Ok(Self {
             scope,
             control,
-            opener: organizer.fingerprint(),
-            organizer,
+            opener: opener.fingerprint(),
+            organizer: deputies.as_ref().map_or(opener, |list| list.organizer().clone()),
+            deputies,
             open_h,
             policy: open.message.policy,
             scheduled,
@@ -224,20 +235,21 @@ impl Session {
     /// Opens a new session: draws its id and signs its Open. The envelope is the first of the log.
     pub(crate) fn create(
         cfg: &Config,
-        policy: Policy,
-        scheduled: &[Fingerprint],
+        opening: &Opening,
+        deputies: Option<&DeputyList>,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, Refusal> {
+        let by_list = deputies.filter(|_| cfg.identity.fingerprint() != cfg.organizer);
         let mut session_id = [0; 32];
         entropy.fill(&mut session_id);
         let scope = Scope { meeting_id: cfg.meeting_id, session_id };
-        let list = scheduled.iter().map(|fp| fp.0).collect();
+        let list = opening.scheduled.iter().map(|fp| fp.0).collect();
         let open = MeetingOpen {
             session_id,
             ident: ident_of(&cfg.identity),
-            policy,
+            policy: opening.policy.clone(),
             scheduled: List::new(list)?,
-            deputies: None,
+            deputies: by_list.map(|list| list.signed().clone()),
         };
         let body = to_bytes(&open);
         let sig = cfg.identity.sign(&scope, Kind::Open.label(), &body);
@@ -247,13 +259,31 @@ impl Session {
         let control = cfg.link.control(&session_id);
         let envelope = seal_envelope(&control, session_id, SLOT_LOG, &sealed, entropy)
             .ok_or(Refusal::Malformed)?;
-        Self::from_open(cfg, &envelope)
+        Self::from_open(cfg, deputies, &envelope)
     }
 
-    /// May admit, remove and lock, by the policy that Open signed.
+    /// May admit, remove and lock: the organizer, a deputy who opened, and whom the policy names
+    /// that Open signed.
     pub(crate) fn is_host(&self, fp: Fingerprint) -> bool {
         let scheduled = self.policy.hosts == Hosts::Scheduled && self.scheduled.contains(&fp);
-        fp == self.organizer.fingerprint() || scheduled
+        fp == self.organizer.fingerprint() || fp == self.opener || scheduled
+    }
+
+    /// Comes in unasked: the organizer, always, and the scheduled.
+    pub(crate) fn expects(&self, fp: Fingerprint) -> bool {
+        fp == self.organizer.fingerprint() || self.scheduled.contains(&fp)
+    }
+
+    /// Whose Open is preferred before anyone else is there: the organizer's, then by the order of
+    /// the list.
+    pub(crate) fn rank(&self) -> usize {
+        let listed = self.deputies.as_ref().and_then(|list| list.rank_of(self.opener));
+        listed.map_or(0, |place| place + 1)
+    }
+
+    /// The list by which a deputy opened.
+    pub(crate) fn deputies(&self) -> Option<&DeputyList> {
+        self.deputies.as_ref()
     }
 
     pub(crate) fn id(&self) -> Hash {
@@ -375,6 +405,25 @@ pub(crate) const fn hash_label(kind: Kind) -> &'static str {
         Kind::Heartbeat => "SF1/hb",
         _ => "SF1/message",
     }
+}
+
+/// By which list `opener` may open; none for the organizer.
+fn deputies_of(
+    cfg: &Config,
+    known: Option<&DeputyList>,
+    opener: Fingerprint,
+    claimed: Option<SignedDeputies>,
+) -> Result<Option<DeputyList>, Refusal> {
+    let list = match claimed {
+        None if opener == cfg.organizer => return Ok(None),
+        Some(signed) if opener != cfg.organizer => DeputyList::check(cfg, signed)?,
+        _ => return Err(Refusal::NotAllowed),
+    };
+    list.rank_of(opener).ok_or(Refusal::NotAllowed)?;
+    if known.is_some_and(|known| known.serial() > list.serial()) {
+        return Err(Refusal::Stale);
+    }
+    Ok(Some(list))
 }
 
 fn policy_ok(policy: &Policy) -> bool {

@@ -80,6 +80,8 @@ pub struct Member {
     pub organizer: bool,
     /// May admit, remove and lock.
     pub host: bool,
+    /// May open the meeting when the organizer is away.
+    pub deputy: bool,
     /// Looks after the key.
     pub generator: bool,
     /// A bot, and who brought it.
@@ -242,6 +244,10 @@ pub struct Snapshot {
     pub locked: bool,
     /// What this device may do.
     pub rights: Rights,
+    /// No meeting runs, and this device's user may open it without the organizer ([`Input::Open`]).
+    ///
+    /// [`Input::Open`]: crate::Input::Open
+    pub may_open: bool,
     /// Who was removed in this session; outside of it, only whether this device was.
     pub removed: Vec<Removed>,
     /// The newest split of the meeting.
@@ -282,6 +288,7 @@ pub(crate) fn take(core: &Core, state: &State) -> Snapshot {
         State::Connecting(_) => {
             snapshot.phase =
                 if core.offline_since_ms.is_some() { Phase::Connecting } else { Phase::Waiting };
+            snapshot.may_open = snapshot.phase == Phase::Waiting && may_be_asked(core);
         }
         State::Joining(joining) => joining_view(core, joining, &mut snapshot),
         State::Live(live) => live_view(core, live, &mut snapshot),
@@ -291,6 +298,11 @@ pub(crate) fn take(core: &Core, state: &State) -> Snapshot {
         }
     }
     snapshot
+}
+
+/// A deputy who was not asked yet. The organizer opens unasked.
+fn may_be_asked(core: &Core) -> bool {
+    core.opening.is_none() && core.may_open()
 }
 
 fn empty(core: &Core) -> Snapshot {
@@ -304,6 +316,7 @@ fn empty(core: &Core) -> Snapshot {
         taken_over_from: None,
         locked: false,
         rights: Rights::default(),
+        may_open: false,
         removed: Vec::new(),
         split: core.split,
         device: core.device_view(),
@@ -329,6 +342,7 @@ fn joining_view(core: &Core, joining: &Joining, snapshot: &mut Snapshot) {
     let generator = history.chain.generator().unwrap_or(core.cfg.organizer);
     snapshot.generator_name = name(&history.session, generator);
     snapshot.locked = joining.locked();
+    snapshot.may_open = joining.lifeless(core) && may_be_asked(core);
     if joining.removed(core) {
         snapshot.removed = vec![Removed { fp: core.me(), name: core.cfg.name.clone() }];
     }
@@ -452,6 +466,7 @@ fn member(core: &Core, live: &Live, newest: Option<&Epoch>, entry: &Entry) -> Me
         me,
         organizer: fp == core.cfg.organizer,
         host: s.session.is_host(fp),
+        deputy: core.is_deputy(fp),
         generator: s.chain.generator() == Some(fp),
         bot: entry.owner.map(|fp| owner(core, s, Fingerprint(fp))),
         replaces: replaced.map(|fp| name_of(core, s, fp)),

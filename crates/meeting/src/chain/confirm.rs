@@ -193,7 +193,8 @@ impl Before<'_> {
             return Err(Refusal::Inconsistent);
         }
         // An order that unlocks counts for newcomers of the same announce.
-        if self.locked() && a.locked && !self.seen(fp) {
+        let organizer = fp == self.session.organizer.fingerprint();
+        if self.locked() && a.locked && !self.seen(fp) && !organizer {
             return Err(Refusal::NotAllowed);
         }
         if entry.state == State::Invited {
@@ -243,7 +244,7 @@ impl Before<'_> {
         }
         let open = self.session.policy.admission == Admission::AnyoneWithLink;
         let opener = self.base.is_none() && fp == self.session.opener;
-        let expected = open || opener || self.session.scheduled.contains(&fp) || self.seen(fp);
+        let expected = open || opener || self.session.expects(fp) || self.seen(fp);
         let admitted = self.statements.admitted.contains_key(&entry.join_h);
         if expected || admitted || vouched.is_some() { Ok(()) } else { Err(Refusal::NotAllowed) }
     }

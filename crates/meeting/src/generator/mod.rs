@@ -391,7 +391,7 @@ impl Generator {
 
 /// Nobody new is listed in a locked meeting, whoever lets them in: that waits for the unlocking.
 fn bar_newcomers(s: &Seated, changes: &mut Changes) {
-    let new = |h: &Hash| s.session.request(h).is_none_or(|r| !s.chain.has_seen(r.fp()));
+    let new = |h: &Hash| s.newcomer(h);
     let admitted: Vec<Hash> = changes.admitted.iter().copied().filter(new).collect();
     admitted.iter().for_each(|h| changes.drop_admission(h));
     let vouched: Vec<Hash> = changes.vouches.keys().copied().filter(new).collect();

@@ -21,7 +21,7 @@ pub(super) fn next(
     let vouched: Vec<Hash> = changes.vouches.keys().copied().collect();
     let admitted = changes.admitted.clone();
     for h in pending.joins.iter().chain(&admitted).chain(&vouched) {
-        let new = s.session.request(h).is_none_or(|request| !s.chain.has_seen(request.fp()));
+        let new = s.newcomer(h);
         if !(locked && new) {
             seat(core, s, h, changes, &mut roster, &mut free);
         }

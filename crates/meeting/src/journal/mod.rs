@@ -126,7 +126,7 @@ impl Journal {
     /// A session is followed from here on.
     pub(crate) fn session(&mut self, session: &Session, now: Now) {
         let (session_id, open_h) = (session.id(), session.open_h);
-        let opener = session.organizer.fingerprint();
+        let opener = session.opener;
         self.session_id = session_id;
         self.asked.clear();
         let event = if opener == self.me {

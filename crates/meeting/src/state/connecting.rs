@@ -1,4 +1,4 @@
-//! Nothing known yet: the organizer gathers prekey bundles, a member waits for an Open.
+//! Nothing known yet: the organizer, or a deputy, gathers prekey bundles, a member waits for an Open.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use standfast_wire::relay::Envelope;
 use crate::config::Part;
 use crate::core::Core;
 use crate::limits::BUNDLE_WAIT_MS;
-use crate::session::{Letter, Session, check_ident, open_envelope, public_bundle};
+use crate::session::{Letter, check_ident, open_envelope, public_bundle};
 use crate::state::{Joining, Left, LeftWhy, Live, State};
 use crate::{Command, Input, Output, Refusal};
 
@@ -41,6 +41,7 @@ impl Connecting {
                 self.no_boards = false;
                 core.went_offline();
             }
+            Input::Open(_) if core.offline_since_ms.is_none() => self.gather(core),
             Input::Bundle { slot, blob } => self.bundle(core, slot, blob),
             Input::Delivered { envelope, .. } => return self.delivered(core, envelope),
             Input::Command(Command::Leave | Command::End) => {
@@ -64,8 +65,16 @@ impl Connecting {
     fn connected(&mut self, core: &mut Core) {
         core.offline_since_ms = None;
         core.changed();
-        let Part::Organizer { scheduled, .. } = &core.cfg.part else { return };
-        let others = scheduled.iter().filter(|fp| **fp != core.me());
+        if matches!(core.cfg.part, Part::Organizer { .. } | Part::Member { .. }) {
+            core.out.push_back(Output::FetchBundle { slot: core.deputies_slot() });
+        }
+        self.gather(core);
+    }
+
+    /// Whoever is to open fetches the bundles of those who are scheduled.
+    fn gather(&mut self, core: &mut Core) {
+        let Some(opening) = &core.opening else { return };
+        let others = opening.scheduled.iter().filter(|fp| **fp != core.me());
         self.awaited = others.map(|fp| (core.cfg.link.bundle_slot(*fp), *fp)).collect();
         self.open_at_ms = Some(core.ms() + BUNDLE_WAIT_MS);
         let fetch = self.awaited.keys().map(|slot| Output::FetchBundle { slot: *slot });
@@ -81,11 +90,11 @@ impl Connecting {
         }
     }
 
-    /// A member believes an Open that the link's organizer signed, and nothing before it. An
-    /// organizer who finds a session looks whether it lives before it opens another.
+    /// A member believes an Open that the link's organizer signed, or a deputy, and nothing before
+    /// it. Who finds a session, and was to open one, looks whether it lives.
     fn delivered(self: Box<Self>, core: &mut Core, envelope: &Envelope) -> State {
-        match Session::from_open(&core.cfg, envelope) {
-            Ok(session) if matches!(core.cfg.part, Part::Organizer { .. }) => {
+        match core.session_of(envelope) {
+            Ok(session) if core.opening.is_some() => {
                 if core.sessions.tried(&session.id()) {
                     return State::Connecting(self);
                 }

@@ -87,6 +87,9 @@ impl Joining {
         core.changed();
         core.sessions.follow(session.id());
         core.journal.session(&session, core.now);
+        if let Some(list) = session.deputies().cloned() {
+            core.learn_deputies(list);
+        }
         let watch = Watch::new(core.ms());
         State::Joining(Box::new(Self::new(History::new(session), watch)))
     }
@@ -154,7 +157,9 @@ impl Joining {
     pub(crate) fn expected(&self, core: &Core) -> bool {
         let open =
             self.history.session.policy.admission == Admission::AnyoneWithLink && !self.locked();
-        let scheduled = self.history.session.scheduled.contains(&core.me()) && !self.locked();
+        let session = &self.history.session;
+        let locked = self.locked() && core.me() != core.cfg.organizer;
+        let scheduled = session.expects(core.me()) && !locked;
         let person = !matches!(core.cfg.part, Part::Bot { .. } | Part::NewDevice { .. });
         let welcome = person && (open || scheduled) || self.history.chain.has_seen(core.me());
         welcome && !self.removed(core)
@@ -237,9 +242,13 @@ impl Joining {
             Input::CaughtUp { .. } => self.ask(core),
             // The session's board is gone with its generator: its organizer opens another, unless
             // somebody shows it again.
-            Input::Boards(0) if matches!(core.cfg.part, Part::Organizer { .. }) => {
+            Input::Boards(0) if core.opening.is_some() => {
                 self.found_until_ms = Some(core.ms() + FOUND_MS);
             }
+            Input::Open(_) if self.lifeless(core) => {
+                return Box::<Connecting>::default().handle(core, Input::Connected);
+            }
+            Input::Open(_) => self.found_until_ms = Some(core.ms() + FOUND_MS),
             Input::Command(Command::Leave | Command::End) => return self.leave(core),
             Input::Delivered { poster, envelope } => return self.delivered(core, poster, envelope),
             Input::Tick => {
@@ -279,8 +288,7 @@ impl Joining {
         match self.letter(core, poster, envelope, &letter) {
             Ok(Step::Stay) => self.try_enter(core),
             Ok(Step::Out(why)) => Left::enter(core, why),
-            // An organizer, who has read that the session is over, opens the next.
-            Ok(Step::Over) => Box::<Connecting>::default().handle(core, Input::Connected),
+            Ok(Step::Over) => Self::over(core),
             Err(refusal) => {
                 core.refused(refusal);
                 if refusal == Refusal::Missing && core.has_read(&self.history.session.id()) {
@@ -291,10 +299,19 @@ impl Joining {
         }
     }
 
+    /// The session is over. Another that was opened beside it is looked at; an organizer, and a
+    /// deputy who was asked to, opens the next.
+    fn over(core: &mut Core) -> State {
+        match core.other_session(None) {
+            Some(other) => Self::enter(core, other),
+            None => Box::<Connecting>::default().handle(core, Input::Connected),
+        }
+    }
+
     /// A newer Open replaces a session that shows no life. What lay on the board is no sign of it.
     fn other_session(self: Box<Self>, core: &mut Core, envelope: &Envelope) -> State {
         let alive = self.alive_ms.is_some_and(|at| core.ms() < at + SEEN_MS);
-        match Session::from_open(&core.cfg, envelope) {
+        match core.session_of(envelope) {
             Ok(session) if !alive && !core.sessions.tried(&session.id()) => {
                 core.sessions.other = self.history.session.logged().first().cloned();
                 Self::enter(core, session)
@@ -340,6 +357,7 @@ impl Joining {
                 let History { session, posted, .. } = &mut self.history;
                 posted.note(session, letter)?;
             }
+            Kind::Deputies => core.deputies_letter(&self.history.session, letter)?,
             Kind::End => return self.end(core, letter),
             _ => {}
         }
@@ -474,6 +492,12 @@ impl Joining {
 
     fn lives(&self, core: &Core) -> bool {
         self.alive_ms.is_some_and(|at| core.ms() < at + TAKEOVER_MS)
+    }
+
+    /// What was found is only a board: nobody has been heard since we read it.
+    pub(crate) fn lifeless(&self, core: &Core) -> bool {
+        let silent = self.watch.pulse(core.ms()) >= Pulse::Stale && !self.lives(core);
+        silent && self.before.is_none() && core.offline_since_ms.is_none()
     }
 
     /// When a device that was live before looks after the key itself, if nobody comes back.

@@ -7,7 +7,7 @@ pub(crate) mod left;
 pub(crate) mod live;
 
 use crate::core::Core;
-use crate::{Command, Input, Pulse};
+use crate::{Command, Input, Pulse, Refusal};
 
 pub(crate) use connecting::Connecting;
 pub(crate) use joining::Joining;
@@ -31,10 +31,30 @@ impl State {
         if let Input::CaughtUp { session_id } = input {
             core.note_read(session_id);
         }
+        if let Input::Open(opening) = &input
+            && core.may_open()
+        {
+            core.opening = Some(opening.clone());
+        }
         match (self, input) {
             (state, Input::Known(known)) => {
                 core.cfg.known = known;
                 core.changed();
+                state
+            }
+            (state, Input::Deputies(signed)) => {
+                if let Err(refusal) = core.kept_deputies(signed) {
+                    core.refused(refusal);
+                }
+                state
+            }
+            // The answer can come when an organizer has opened already.
+            (state, Input::Bundle { slot, blob }) if slot == core.deputies_slot() => {
+                core.deputies_in_slot(blob);
+                state
+            }
+            (state, Input::Open(_)) if !core.may_open() => {
+                core.refused(Refusal::NotAllowed);
                 state
             }
             (state, Input::Command(Command::SetMuted(muted))) => {

@@ -41,6 +41,7 @@ pub struct Device {
     pub heard: Vec<(u16, u32, Vec<u8>)>,
     pub stored: Vec<PrivateBundle>,
     pub erased: Vec<[u8; 16]>,
+    pub deputies: Option<Vec<u8>>,
     pub online: bool,
 }
 
@@ -114,6 +115,16 @@ impl Room {
 
     /// A process called `name` with the identity of `whose`.
     pub fn add_process(&mut self, name: &'static str, whose: &str, part: Part, known: Vec<Known>) {
+        self.start(name, whose, part, known);
+        self.connect(name);
+    }
+
+    /// One that is not connected yet.
+    pub fn offline(&mut self, name: &'static str, part: Part) {
+        self.start(name, name, part, Vec::new());
+    }
+
+    fn start(&mut self, name: &'static str, whose: &str, part: Part, known: Vec<Known>) {
         let config = Config {
             identity: Arc::new(identity(whose)),
             meeting_id: self.link.meeting_id,
@@ -132,6 +143,7 @@ impl Room {
             heard: Vec::new(),
             stored: Vec::new(),
             erased: Vec::new(),
+            deputies: None,
             online: false,
         };
         // What a process before it posted comes first in any relay's order.
@@ -144,7 +156,6 @@ impl Room {
             }
         }
         self.devices.insert(name, device);
-        self.connect(name);
     }
 
     /// Connects and reads the whole board.
@@ -280,6 +291,10 @@ impl Room {
             }
             Output::ErasePrekey { bundle_id } => {
                 self.devices.get_mut(name).unwrap().erased.push(bundle_id)
+            }
+            Output::Upload { slot, blob } => drop(self.bundles.insert(slot, blob)),
+            Output::KeepDeputies { signed } => {
+                self.devices.get_mut(name).unwrap().deputies = Some(signed)
             }
             Output::Play { idx, media_ts, packet } => {
                 self.devices.get_mut(name).unwrap().heard.push((idx, media_ts, packet))

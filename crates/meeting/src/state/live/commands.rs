@@ -25,6 +25,8 @@ impl Live {
             Command::KeepOut(h) => self.keep_out(core, h)?,
             Command::Remove(fp) => self.order_on(core, Act::Remove, fp)?,
             Command::Readmit(fp) => self.order_on(core, Act::Readmit, fp)?,
+            Command::SetDeputy(fp) => self.set_deputy(core, fp, true)?,
+            Command::UnsetDeputy(fp) => self.set_deputy(core, fp, false)?,
             Command::SetLocked(true) => self.order(core, Act::Lock, none)?,
             Command::SetLocked(false) => self.order(core, Act::Unlock, none)?,
             Command::OffRecord(fp) => self.order_on(core, Act::OffRecord, fp)?,
@@ -84,6 +86,17 @@ impl Live {
         if matches!(self.role, Role::Follower(_)) {
             core.post(&self.seated.session, kind, SLOT_LOG, message, None);
         }
+        Ok(())
+    }
+
+    /// Told to everyone here at once, and kept at the relay for those who are not. Bots open nothing.
+    fn set_deputy(&self, core: &mut Core, fp: Fingerprint, on: bool) -> Result<(), Refusal> {
+        let entry = self.seated.chain.head().and_then(|head| head.entry_of(fp));
+        if on && entry.is_none_or(|e| e.role != Part::Person) {
+            return Err(Refusal::NotAllowed);
+        }
+        let signed = core.set_deputy(fp, on)?;
+        core.post(&self.seated.session, Kind::Deputies, SLOT_LOG, &signed, None);
         Ok(())
     }
 

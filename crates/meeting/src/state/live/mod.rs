@@ -10,13 +10,13 @@ use standfast_wire::control::{Alive, Hash, HeadAsk, Kind, Reason};
 use standfast_wire::relay::{Envelope, SLOT_LOG};
 
 use crate::branch::better;
-use crate::config::Part;
 use crate::core::Core;
 use crate::epoch::{Epoch, Epochs};
 use crate::follower::{Due, Follower, Standing};
 use crate::generator::Generator;
 use crate::limits::{
-    ALIVE_MS, BRIEF_OFFLINE_MS, FORGET_MS, HEAD_ASK_MS, READ_WAIT_MS, SLEPT_MS, SLOT_ALIVE,
+    ALIVE_MS, BRIEF_OFFLINE_MS, FORGET_MS, FOUND_MS, HEAD_ASK_MS, READ_WAIT_MS, SLEPT_MS,
+    SLOT_ALIVE,
 };
 use crate::media::Media;
 use crate::pulse::{Pulse, Watch};
@@ -67,7 +67,7 @@ enum Step {
 }
 
 impl Live {
-    /// The organizer opens: session, own join, first announce and wraps, in this order.
+    /// The organizer, or a deputy, opens: session, own join, first announce and wraps, in this order.
     pub(crate) fn open(core: &mut Core, invitees: Vec<Invitee>) -> State {
         match Self::try_open(core, invitees) {
             Ok(live) => live.begin(core),
@@ -79,11 +79,9 @@ impl Live {
     }
 
     fn try_open(core: &mut Core, invitees: Vec<Invitee>) -> Result<Self, Refusal> {
-        let Part::Organizer { scheduled, policy } = &core.cfg.part else {
-            return Err(Refusal::NotAllowed);
-        };
-        let (scheduled, policy) = (scheduled.clone(), policy.clone());
-        let mut session = Session::create(&core.cfg, policy, &scheduled, &mut core.rng)?;
+        let opening = core.opening.as_ref().ok_or(Refusal::NotAllowed)?;
+        let list = core.deputies.as_ref();
+        let mut session = Session::create(&core.cfg, opening, list, &mut core.rng)?;
         core.sessions.follow(session.id());
         let mut generator = Generator::opening(core, invitees);
         if let Some(end_hash) = generator.end_hash() {
@@ -236,6 +234,9 @@ impl Live {
             }
             Step::Other(session) => {
                 core.journal.erased_all(core.now);
+                if core.opening.is_some() {
+                    return Joining::found(core, *session);
+                }
                 Joining::enter(core, *session)
             }
         }
@@ -321,9 +322,9 @@ impl Live {
 
     /// A live session ignores other Opens, until its generator shows no life.
     fn other_session(self: Box<Self>, core: &mut Core, envelope: &Envelope) -> State {
-        if Session::from_open(&core.cfg, envelope).is_ok() {
+        if let Ok(session) = core.session_of(envelope) {
             core.other_session_shown(envelope);
-            if matches!(self.role, Role::Follower(_)) {
+            if matches!(self.role, Role::Follower(_)) || self.may_yield(core, &session) {
                 core.sessions.other = Some(envelope.clone());
             }
         }
@@ -350,6 +351,9 @@ impl Live {
     }
 
     fn tick_generator(&mut self, core: &mut Core) -> Step {
+        if let Some(other) = self.yields(core) {
+            return Step::Other(Box::new(other));
+        }
         let Role::Generator(generator) = &mut self.role else { return Step::Stay };
         if let Some(ending) = &self.ending {
             if !ending.missing.is_empty() && core.ms() < ending.until_ms {
@@ -383,6 +387,33 @@ impl Live {
             self.hand_over(core);
         }
         Step::Stay
+    }
+
+    /// Alone in a session that this device opened, beside one that it has not looked at.
+    fn may_yield(&self, core: &Core, other: &Session) -> bool {
+        let me = core.me().0;
+        let alone = self.seated.epochs.newest().is_some_and(|e| e.present().all(|e| e.fp == me));
+        self.seated.session.opener == core.me() && alone && !core.sessions.tried(&other.id())
+    }
+
+    /// Two opened at once, and nobody has come to this one: the later in the order goes over to the
+    /// other; the earlier does so after a while, for then somebody is there who holds it.
+    fn yields(&mut self, core: &mut Core) -> Option<Session> {
+        let Role::Generator(generator) = &self.role else { return None };
+        let open = core.sessions.other.clone()?;
+        let other = core.session_of(&open).ok().filter(|other| self.may_yield(core, other));
+        let Some(other) = other else {
+            core.sessions.other = None;
+            return None;
+        };
+        let first = self.seated.session.rank() <= other.rank();
+        if first && generator.age_ms(core.ms()) < FOUND_MS {
+            return None;
+        }
+        core.sessions.other = None;
+        self.seated.seat.say_goodbye(core, &self.seated.session);
+        self.delete_board(core);
+        Some(other)
     }
 
     /// Whoever was handed the key's care is still on the roster.
