@@ -147,7 +147,14 @@ async fn attend(
 
 /// Carries out one line of a script.
 fn obey(call: &Call, line: &str) {
-    let outcome = commands::read(line, &call.view().meeting).map(|command| call.command(command));
+    let outcome = match line.trim() {
+        "open" if call.view().meeting.may_open => {
+            call.open();
+            Ok(())
+        }
+        "open" => Err(commands::Refused::NotOpen),
+        line => commands::read(line, &call.view().meeting).map(|command| call.command(command)),
+    };
     report::line(&commands::answer(line, outcome));
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `admit NAME`, `keep-out NAME`, `remove NAME`, `readmit NAME`, `lock`, `unlock`, `rotate`, `mute`,
 //! `unmute`, `off BOT`, `on BOT`, `own BOT`, `look-after BOT`, `offer-device`, `withdraw-device`,
-//! `vouch`, `spoken`, `leave`, `end`. Instead of a name, a fingerprint's id or QR text names somebody for
+//! `vouch`, `spoken`, `deputy NAME`, `no-deputy NAME`, `open`, `leave`, `end`. Instead of a name, a fingerprint's id or QR text names somebody for
 //! certain. Every line is answered by an event `command`.
 
 use std::io::BufRead as _;
@@ -29,6 +29,9 @@ pub(crate) enum Refused {
     /// No device has shown the pairing code.
     #[error("no device has shown the code")]
     NoDevice,
+    /// There is nothing to open, or it is not this device's to open.
+    #[error("this device cannot open the meeting now")]
+    NotOpen,
 }
 
 /// Reads standard input on a thread of its own, which ends with the input or with the process.
@@ -65,6 +68,8 @@ pub(crate) fn read(line: &str, s: &Snapshot) -> Result<Command, Refused> {
         ("keep-out", false) => Command::KeepOut(waiting(s, name)?),
         ("own", false) => Command::Own(waiting(s, name)?),
         ("remove", false) => Command::Remove(member(s, name)?),
+        ("deputy", false) => Command::SetDeputy(member(s, name)?),
+        ("no-deputy", false) => Command::UnsetDeputy(member(s, name)?),
         ("readmit", false) => {
             Command::Readmit(one(s.removed.iter().map(|r| (r.fp, r.name.as_str(), r.fp)), name)?)
         }

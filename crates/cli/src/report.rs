@@ -52,6 +52,8 @@ pub(crate) fn state(view: &CallView) -> Value {
         "lobby": s.lobby.iter().map(knock).collect::<Vec<_>>(),
         "locked": s.locked,
         "host": s.rights.host,
+        "may_open": s.may_open,
+        "deputies": s.members.iter().filter(|m| m.deputy).map(|m| m.name.as_str()).collect::<Vec<_>>(),
         "removed": s.removed.iter().map(|r| json!({ "name": r.name, "fingerprint": hex(&r.fp.0) })).collect::<Vec<_>>(),
         "looks_after_key": s.generator_name,
         "taken_over_from": s.taken_over_from,

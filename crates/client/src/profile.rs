@@ -8,7 +8,7 @@ use std::sync::Arc;
 use standfast_crypto::{
     Fingerprint, Identity, Link, PRIVATE_BUNDLE, PairingCode, PrivateBundle, Secret,
 };
-use standfast_meeting::{Admission, Config, Hosts, Known, Part, Policy};
+use standfast_meeting::{Admission, Config, Hosts, Known, Opening, Part, Policy};
 use standfast_vault::{Device, OpenVault, Opened, SecretError, StoreError, StoredMeeting, Trust};
 use zeroize::Zeroizing;
 
@@ -120,6 +120,7 @@ impl Profile {
         let known = store.meeting(&link.meeting_id)?;
         let (members, last_met_ms) =
             known.as_ref().map_or((Vec::new(), None), |k| (k.members.clone(), k.last_met_ms));
+        let deputies = known.as_ref().and_then(|k| k.deputies.clone());
         let meeting = StoredMeeting {
             meeting_id: link.meeting_id,
             relay: link.relay.clone(),
@@ -130,6 +131,7 @@ impl Profile {
             members,
             schedule: None,
             last_met_ms,
+            deputies,
         };
         Ok(store.put_meeting(&meeting, link.secret())?)
     }
@@ -166,11 +168,14 @@ impl Profile {
         attendance: Attendance,
     ) -> Result<CallConfig, ProfileError> {
         let relay = RelayAddr::parse(&link.relay, link.relay_cert)?;
+        let stored = self.vault.store().meeting(&link.meeting_id)?;
+        let opening = opening(stored.as_ref(), attendance.admission);
         let part = match attendance.part {
             As::Bot { owner } => Part::Bot { owner },
             As::NewDevice { old, code } => Part::NewDevice { old, code },
             As::Person if link.organizer == self.identity.fingerprint() => {
-                self.organizer(link, attendance.admission)?
+                let Opening { scheduled, policy } = opening.clone();
+                Part::Organizer { scheduled, policy }
             }
             As::Person => Part::Member { prekeys: self.prekeys(&link.meeting_id)? },
         };
@@ -191,16 +196,10 @@ impl Profile {
             token: attendance.token,
             identity,
             meeting,
+            opening,
+            deputies: stored.and_then(|m| m.deputies),
             voice: attendance.voice,
         })
-    }
-
-    /// The organizer's part: everyone of the standup is scheduled.
-    fn organizer(&self, link: &Link, admission: Admission) -> Result<Part, ProfileError> {
-        let meeting = self.vault.store().meeting(&link.meeting_id)?;
-        let members = meeting.map(|m| m.members).unwrap_or_default();
-        let policy = Policy { admission, hosts: Hosts::Scheduled, rotate_ms: ROTATE_MS };
-        Ok(Part::Organizer { scheduled: members.into_iter().map(Fingerprint).collect(), policy })
     }
 
     /// Private prekeys for a meeting; those that are too old are erased on the way.
@@ -241,6 +240,12 @@ impl Profile {
             }
             CallEvent::ErasePrekey { bundle_id } => {
                 self.vault.delete_secret(&prekey_name(meeting_id, &bundle_id))?
+            }
+            CallEvent::KeepDeputies { signed } => {
+                let store = self.vault.store();
+                if let Some(meeting) = store.meeting(meeting_id)? {
+                    store.update_meeting(&StoredMeeting { deputies: Some(signed), ..meeting })?;
+                }
             }
             CallEvent::Met { fp, name, bot } => {
                 self.meet(meeting_id, fp, &name, bot)?;
@@ -286,6 +291,13 @@ impl Profile {
         }
         Ok(store.update_meeting(&meeting)?)
     }
+}
+
+/// How this device opens a standup, where it may: everyone whom it met there is scheduled.
+fn opening(meeting: Option<&StoredMeeting>, admission: Admission) -> Opening {
+    let members = meeting.map(|m| m.members.clone()).unwrap_or_default();
+    let policy = Policy { admission, hosts: Hosts::Scheduled, rotate_ms: ROTATE_MS };
+    Opening { scheduled: members.into_iter().map(Fingerprint).collect(), policy }
 }
 
 fn read_prekey(stored: &Zeroizing<Vec<u8>>) -> Option<PrivateBundle> {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use standfast_crypto::{Fingerprint, Identity, PRIVATE_BUNDLE, Secret};
 use standfast_frame::{PACKET_HEADER_BYTES, PAYLOAD_HEADER_BYTES};
-use standfast_meeting::{Command, Config, Known, SignedJournal, Snapshot};
+use standfast_meeting::{Command, Config, Known, Opening, SignedJournal, Snapshot};
 use tokio::sync::{mpsc, watch};
 
 pub use line::LineState;
@@ -39,6 +39,10 @@ pub struct CallConfig {
     pub identity: Arc<Identity>,
     /// What.
     pub meeting: Config,
+    /// How to open it, should this device be asked to as a deputy.
+    pub opening: Opening,
+    /// The list of deputies that was kept.
+    pub deputies: Option<Vec<u8>>,
     /// With which sound.
     pub voice: VoiceConfig,
 }
@@ -60,6 +64,11 @@ pub enum CallEvent {
     ErasePrekey {
         /// Which.
         bundle_id: [u8; 16],
+    },
+    /// The organizer's newest list of deputies is to be kept with the standup.
+    KeepDeputies {
+        /// As it was signed.
+        signed: Vec<u8>,
     },
     /// Somebody was met.
     Met {
@@ -100,6 +109,7 @@ pub struct CallView {
 enum Ask {
     Command(Command),
     Known(Vec<Known>),
+    Open,
     Upload { slot: [u8; 32], blob: Vec<u8> },
     Journal(SyncSender<SignedJournal>),
 }
@@ -152,6 +162,11 @@ impl Call {
     pub fn command(&self, command: Command) {
         // A call that is over has nobody listening.
         let _ = self.asks.send(Ask::Command(command));
+    }
+
+    /// Opens the meeting without its organizer, as a deputy.
+    pub fn open(&self) {
+        let _ = self.asks.send(Ask::Open);
     }
 
     /// The pinned keys changed.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use standfast_meeting::{Input, Meeting, Output, Phase};
+use standfast_meeting::{Input, Meeting, Opening, Output, Phase};
 use standfast_wire::codec::Blob;
 use standfast_wire::relay::{Board, ToClient};
 use tokio::sync::{mpsc, watch};
@@ -31,6 +31,7 @@ pub(super) struct Runner {
     captured: CapturedFrames,
     asked: mpsc::UnboundedReceiver<Ask>,
     asks_open: bool,
+    opening: Opening,
     events: mpsc::UnboundedSender<CallEvent>,
     view: watch::Sender<CallView>,
     bundle_requests: Vec<(u32, [u8; 32])>,
@@ -57,7 +58,10 @@ impl Runner {
         let now = clock::now();
         let line =
             Line::new(config.relay, config.token, config.identity, config.meeting.meeting_id);
-        let meeting = Meeting::new(config.meeting, Box::new(OsEntropy), now);
+        let mut meeting = Meeting::new(config.meeting, Box::new(OsEntropy), now);
+        if let Some(signed) = &config.deputies {
+            meeting.handle(Input::Deputies(signed), now);
+        }
         let first = CallView {
             meeting: Arc::new(meeting.snapshot()),
             line: LineState::Connecting,
@@ -74,6 +78,7 @@ impl Runner {
             captured,
             asked,
             asks_open: true,
+            opening: config.opening,
             events,
             view,
             bundle_requests: Vec::new(),
@@ -134,6 +139,7 @@ impl Runner {
             }
             Next::Asked(Some(Ask::Command(command))) => self.input(Input::Command(command)),
             Next::Asked(Some(Ask::Known(known))) => self.input(Input::Known(known)),
+            Next::Asked(Some(Ask::Open)) => self.input(Input::Open(self.opening.clone())),
             Next::Asked(Some(Ask::Upload { slot, blob })) => self.upload(slot, blob),
             // Whoever asked may have stopped waiting.
             Next::Asked(Some(Ask::Journal(give))) => {
@@ -271,6 +277,10 @@ impl Runner {
                 self.voice.forget(idx.into());
                 Ok(())
             }
+            (Output::Upload { slot, blob }, _) => {
+                self.upload(slot, blob);
+                Ok(())
+            }
             (output, _) => {
                 self.tell(output);
                 Ok(())
@@ -292,6 +302,7 @@ impl Runner {
                 CallEvent::StorePrekey { bundle_id, private, slot, blob }
             }
             Output::ErasePrekey { bundle_id } => CallEvent::ErasePrekey { bundle_id },
+            Output::KeepDeputies { signed } => CallEvent::KeepDeputies { signed },
             Output::Met { fp, name, bot } => CallEvent::Met { fp, name, bot },
             _ => return,
         };
@@ -302,7 +313,7 @@ impl Runner {
         if let (Some(tx), Ok(blob)) = (self.line.tx(), Blob::new(blob))
             && tx.put_bundle(slot, blob).is_err()
         {
-            tracing::warn!("a prekey bundle was not uploaded");
+            tracing::warn!("a slot at the relay was not filled");
         }
     }
 

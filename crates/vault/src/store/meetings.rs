@@ -12,6 +12,9 @@ pub type MeetingId = [u8; 16];
 /// Most scheduled members that a record may list. A standup has a tenth of them.
 const MEMBERS_MAX: usize = 256;
 
+/// Most bytes of a signed list of deputies: eight of them, the organizer's keys and signatures.
+const DEPUTIES_MAX: usize = 1_024;
+
 const MEETINGS: &str = "meetings";
 const LINKS: &str = "meetings.link";
 
@@ -48,6 +51,9 @@ pub struct StoredMeeting {
     pub schedule: Option<Schedule>,
     /// When this profile was last in it, milliseconds since 1970.
     pub last_met_ms: Option<u64>,
+    /// Who may open it when the organizer is away, as the organizer signed it last.
+    #[serde(default)]
+    pub deputies: Option<Vec<u8>>,
 }
 
 impl Store {
@@ -129,6 +135,9 @@ impl Store {
     fn seal_meeting(&self, tag: &[u8; 32], meeting: &StoredMeeting) -> Result<Vec<u8>, StoreError> {
         check_text("title", &meeting.title)?;
         check_text("relay", &meeting.relay)?;
+        if meeting.deputies.as_ref().is_some_and(|signed| signed.len() > DEPUTIES_MAX) {
+            return Err(StoreError::BadValue { what: "list of deputies" });
+        }
         if meeting.members.len() > MEMBERS_MAX {
             return Err(StoreError::BadValue { what: "member list" });
         }

@@ -29,6 +29,7 @@ fn meeting() -> StoredMeeting {
             time_zone: "Europe/Berlin".to_owned(),
         }),
         last_met_ms: None,
+        deputies: Some(vec![7; 300]),
     }
 }
 
