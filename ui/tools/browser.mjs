@@ -43,6 +43,7 @@ export const SCREENS = [
   { name: "journal-ended", fake: "ended", click: ["full-journal"] },
   { name: "entering-lobby", fake: "entering" },
   { name: "entering-waiting", fake: "waiting" },
+  { name: "entering-may-open", fake: "may-open" },
   { name: "entering-passphrase", fake: "passphrase-missing" },
   { name: "entering-passphrase-wrong", fake: "passphrase-wrong" },
   { name: "entering-removed", fake: "removed-before" },

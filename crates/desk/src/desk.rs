@@ -20,7 +20,7 @@ use crate::call::Running;
 use crate::errors::{Outcome, refuse, store};
 use crate::host::Host;
 use crate::identity::Identity;
-use crate::intents::{intend, key_of};
+use crate::intents::{intend, key_of, open};
 use crate::meeting_view::{Source, view as meeting_view};
 use crate::passphrase::Given;
 use crate::prefs::Prefs;
@@ -347,6 +347,7 @@ impl State {
                 intend(self.call()?, &command)?;
                 self.running_mut()?.standby.insert(idx);
             }
+            Command::OpenMeeting => open(self.call()?)?,
             other => intend(self.call()?, &other)?,
         }
         Ok(Reply::Done)

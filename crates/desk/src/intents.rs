@@ -26,6 +26,15 @@ pub(crate) fn intend(call: &Call, command: &Command) -> Outcome<()> {
     Ok(())
 }
 
+/// Opens the meeting without its organizer, where this device may.
+pub(crate) fn open(call: &Call) -> Outcome<()> {
+    if !call.view().meeting.may_open {
+        return refuse(ErrorCode::NotAllowed);
+    }
+    call.open();
+    Ok(())
+}
+
 fn intent(s: &Snapshot, command: &Command) -> Outcome<Intent> {
     let request = |id: &str| parse_hex(id).ok_or(ErrorCode::BadRequest);
     Ok(match command {
@@ -33,6 +42,8 @@ fn intent(s: &Snapshot, command: &Command) -> Outcome<Intent> {
         Command::KeepOut { request: id } => Intent::KeepOut(request(id)?),
         Command::Remove { idx } => Intent::Remove(key_of(s, *idx)?),
         Command::Readmit { fingerprint } => Intent::Readmit(removed(s, fingerprint)?),
+        Command::SetDeputy { idx, on: true } => Intent::SetDeputy(key_of(s, *idx)?),
+        Command::SetDeputy { idx, on: false } => Intent::UnsetDeputy(key_of(s, *idx)?),
         Command::SetLocked { locked } => Intent::SetLocked(*locked),
         Command::OwnBot { request: id } => Intent::Own(request(id)?),
         // Only a host can send it away; anybody else's "no" stays on this device.
@@ -61,7 +72,7 @@ fn allowed(rights: &Rights, intent: &Intent, owns: impl Fn(&Fingerprint) -> bool
         | Intent::OnRecord(_)
         | Intent::RotateNow => rights.host,
         Intent::OffRecord(bot) => rights.host || owns(bot),
-        Intent::Readmit(_) => rights.organizer,
+        Intent::Readmit(_) | Intent::SetDeputy(_) | Intent::UnsetDeputy(_) => rights.organizer,
         Intent::End => rights.end,
         _ => true,
     }

@@ -77,9 +77,14 @@ fn rights(s: &Snapshot) -> Rights {
 fn phase(source: &Source<'_>, s: &Snapshot) -> MeetingPhase {
     let organizer =
         || s.generator_name.clone().or_else(|| source.book.name_of(source.running.organizer));
+    // Looked for where the engine looks: a board on which nobody lives is no meeting.
+    if s.may_open {
+        let for_name = source.book.name_of(source.running.organizer);
+        return MeetingPhase::Waiting { for_name, may_open: true };
+    }
     match s.phase {
         Phase::Connecting | Phase::Joining => MeetingPhase::Connecting,
-        Phase::Waiting => MeetingPhase::Waiting { for_name: organizer() },
+        Phase::Waiting => MeetingPhase::Waiting { for_name: organizer(), may_open: false },
         Phase::Lobby if s.removed.iter().any(|r| r.fp == source.me) => {
             MeetingPhase::RemovedBefore { organizer: source.book.name_of(source.running.organizer) }
         }

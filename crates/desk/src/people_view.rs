@@ -26,6 +26,7 @@ pub(crate) fn member(source: &Source<'_>, m: &Member, prints: &mut Prints) -> Me
         me: m.me,
         organizer: m.organizer,
         host: m.host,
+        deputy: m.deputy,
         generator: m.generator,
         role: role(m.bot.as_ref()),
         owner: m.bot.as_ref().map(owner),

@@ -150,6 +150,16 @@ pub enum Command {
         /// [`crate::Fingerprint::id`] of a [`crate::RemovedView`].
         fingerprint: String,
     },
+    /// Makes somebody a deputy, who may open the meeting when the organizer is away, or takes that
+    /// back. The organizer's.
+    SetDeputy {
+        /// [`crate::MemberView::idx`].
+        idx: u16,
+        /// Deputy.
+        on: bool,
+    },
+    /// Opens the meeting without its organizer. A deputy's.
+    OpenMeeting,
     /// Locks the meeting for keys that it has not seen, or unlocks it. A host's.
     SetLocked {
         /// Locked.

@@ -18,6 +18,8 @@ pub enum MeetingPhase {
     Waiting {
         /// Who is waited for, if the name is known.
         for_name: Option<String>,
+        /// This user may open it instead.
+        may_open: bool,
     },
     /// In the lobby: nobody hears us yet.
     Lobby {

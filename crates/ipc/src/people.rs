@@ -60,6 +60,8 @@ pub struct MemberView {
     pub organizer: bool,
     /// May let in, keep out, remove and lock.
     pub host: bool,
+    /// May open the meeting when the organizer is away.
+    pub deputy: bool,
     /// Looks after the key.
     pub generator: bool,
     /// Person or bot.

@@ -3,5 +3,6 @@
 
 mod authority;
 mod bot;
+mod deputy;
 mod seat;
 mod standup;

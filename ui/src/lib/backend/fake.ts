@@ -142,6 +142,12 @@ export function fakeBackend(query: URLSearchParams): Backend {
       case "readmit":
         meeting({ removed: view.meeting?.removed.filter((r) => r.fingerprint.id !== command.fingerprint) ?? [] });
         break;
+      case "set_deputy":
+        meeting({ members: view.meeting?.members.map((m) => (m.idx === command.idx ? { ...m, deputy: command.on } : m)) ?? [] });
+        break;
+      case "open_meeting":
+        meeting({ phase: { kind: "live" } });
+        break;
       case "set_locked":
         meeting({ locked: command.locked });
         break;

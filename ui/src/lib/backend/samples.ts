@@ -30,7 +30,7 @@ const ago = (s: number) => now - s * 1000;
 
 function member(idx: number, name: string, part: Partial<MemberView> = {}): MemberView {
   return {
-    idx, name, me: false, organizer: false, host: false, generator: false, role: "person", owner: null, standby: false, replaces: null, trust: "verified", presence: "in", confirmed: true, muted: true,
+    idx, name, me: false, organizer: false, host: false, deputy: false, generator: false, role: "person", owner: null, standby: false, replaces: null, trust: "verified", presence: "in", confirmed: true, muted: true,
     speaking: false, volume: 100, mutedHere: false, fingerprint: fingerprint(name.toLowerCase()), pinned: null, firstMetMs: ago(5e6), connection: null, ...part,
   };
 }
@@ -199,7 +199,8 @@ const SCENARIOS: Record<string, Partial<AppView>> = {
   "entering-device": inMeeting({ phase: { kind: "lobby", organizer: "Ines" }, asNewDevice: true }),
   member: inMeeting({ rights: NO_RIGHTS, members: MEMBERS.map((m) => ({ ...m, organizer: m.name === "Jonas", host: m.name === "Jonas", generator: m.name === "Jonas" })) }),
   entering: inMeeting({ phase: { kind: "lobby", organizer: "Ines" } }),
-  waiting: inMeeting({ phase: { kind: "waiting", forName: "Jonas" } }),
+  waiting: inMeeting({ phase: { kind: "waiting", forName: "Jonas", mayOpen: false } }),
+  "may-open": inMeeting({ phase: { kind: "waiting", forName: "Jonas", mayOpen: true } }),
   "passphrase-missing": inMeeting({ phase: { kind: "passphrase", given: false } }),
   "passphrase-wrong": inMeeting({ phase: { kind: "passphrase", given: true } }),
   "standup-asked": { standups: BASE.standups.slice(1, 2).map((s) => ({ ...s, passphrase: "asked" })) },

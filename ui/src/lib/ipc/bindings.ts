@@ -215,7 +215,15 @@ idx: number, } | { "kind": "readmit",
 /**
  * [`crate::Fingerprint::id`] of a [`crate::RemovedView`].
  */
-fingerprint: string, } | { "kind": "set_locked",
+fingerprint: string, } | { "kind": "set_deputy",
+/**
+ * [`crate::MemberView::idx`].
+ */
+idx: number,
+/**
+ * Deputy.
+ */
+on: boolean, } | { "kind": "open_meeting" } | { "kind": "set_locked",
 /**
  * Locked.
  */
@@ -967,7 +975,11 @@ export type MeetingPhase = { "kind": "connecting" } | { "kind": "waiting",
 /**
  * Who is waited for, if the name is known.
  */
-forName: string | null, } | { "kind": "lobby",
+forName: string | null,
+/**
+ * This user may open it instead.
+ */
+mayOpen: boolean, } | { "kind": "lobby",
 /**
  * Who may let us in, if the name is known.
  */
@@ -1144,6 +1156,10 @@ organizer: boolean,
  * May let in, keep out, remove and lock.
  */
 host: boolean,
+/**
+ * May open the meeting when the organizer is away.
+ */
+deputy: boolean,
 /**
  * Looks after the key.
  */

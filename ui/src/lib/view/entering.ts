@@ -14,7 +14,7 @@ export function entering(phase: MeetingPhase, asNewDevice = false): Entering {
   if (asNewDevice && phase.kind === "lobby") return { title: w.device.waitTitle, text: w.device.waitText, over: false };
   switch (phase.kind) {
     case "waiting":
-      return { title: p.waiting(phase.forName), text: p.waitingHint, over: false };
+      return { title: p.waiting(phase.forName), text: phase.mayOpen ? p.mayOpenHint : p.waitingHint, over: false };
     case "lobby":
       return { title: p.lobbyTitle, text: p.lobby(phase.organizer), over: false };
     case "removed_before":

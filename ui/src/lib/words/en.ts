@@ -443,6 +443,8 @@ export const en = {
     connectingHint: "Reaching the relay.",
     waiting: (name: string | null) => (name ? `Waiting for ${name}` : "Waiting for the organizer"),
     waitingHint: "The meeting starts as soon as its organizer is there. Nobody hears you yet.",
+    mayOpenHint: "You can open the meeting in the meantime. Nobody hears you yet.",
+    openWithout: (name: string | null) => (name ? `Open without ${name}` : "Open the meeting"),
     lobby: (name: string | null) =>
       name ? `Waiting for ${name} to let you in. Nobody hears you yet.` : "Waiting to be let in. Nobody hears you yet.",
     lobbyTitle: "You are in the lobby",
@@ -553,6 +555,8 @@ export const en = {
     removeTextBot: "A new key is made without it.",
     removeDo: "Remove",
     removeKeep: (name: string) => `Keep ${name} here`,
+    deputy: "Can open the meeting",
+    deputyHint: (name: string) => `When you are away, ${name} can start it without you.`,
   },
 
   /** Who may come in, and who may not again. */
