@@ -9,7 +9,7 @@ use standfast_wire::control::{Arrived, Entry, Hash, Reason, State};
 use crate::Refusal;
 use crate::chain::Link;
 use crate::limits::{RETIRE_MS, RETIRE_REMOVAL_MS};
-use crate::session::Session;
+use crate::session::{Session, arrived_hash};
 
 /// Streams that this version seals.
 const STREAMS: [Stream; 2] = [Stream::Audio, Stream::Ping];
@@ -30,6 +30,8 @@ pub(crate) struct Epoch {
     pub(crate) acked: BTreeSet<u16>,
     /// Invited members that an Arrival named.
     pub(crate) arrived: BTreeMap<u16, Hash>,
+    /// Of the newest Arrival, as heartbeats name it.
+    pub(crate) arrived_h: Hash,
     pub(crate) installed_ms: u64,
     pub(crate) active_ms: Option<u64>,
     /// Set when a newer epoch is in use.
@@ -55,6 +57,7 @@ impl Epoch {
             roster: link.roster().to_vec(),
             acked: BTreeSet::new(),
             arrived: BTreeMap::new(),
+            arrived_h: arrived_hash(&[]),
             installed_ms: now_ms,
             active_ms: None,
             erase_at_ms: None,
@@ -127,6 +130,10 @@ impl Epoch {
         }
         for arrived in named {
             self.arrived.entry(arrived.idx).or_insert(arrived.join_h);
+        }
+        // Each Arrival names all that came before it.
+        if named.len() == self.arrived.len() {
+            self.arrived_h = arrived_hash(named);
         }
         Ok(())
     }

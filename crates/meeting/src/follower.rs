@@ -62,6 +62,8 @@ pub(crate) struct Follower {
     /// When the generator was last heard at all, and since when it names an announce unknown here.
     heard_ms: u64,
     lost_ms: Option<u64>,
+    /// The newest heartbeat named an Arrival that did not come.
+    unnamed: bool,
     claim: Option<Claim>,
 }
 
@@ -75,6 +77,7 @@ impl Follower {
             left_ms: None,
             heard_ms: 0,
             lost_ms: None,
+            unnamed: false,
             claim: None,
         }
     }
@@ -209,7 +212,19 @@ impl Follower {
         if before != Pulse::Steady {
             core.changed();
         }
+        self.miss_arrivals(core, s, message);
         Ok(())
+    }
+
+    /// Without an Arrival this device is deaf to who arrived. Twice in a row, so that one that is on
+    /// its way breaks no line.
+    fn miss_arrivals(&mut self, core: &mut Core, s: &Seated, beat: &Heartbeat) {
+        let missing = |e: &Epoch| e.h == beat.h_e && e.arrived_h != beat.arrived_h;
+        let missing = s.epochs.newest().is_some_and(missing);
+        if missing && self.unnamed && core.has_read(&s.session.id()) {
+            core.read_again();
+        }
+        self.unnamed = missing;
     }
 
     pub(crate) fn arrival(

@@ -397,6 +397,35 @@ fn an_arrival_that_was_held_back_makes_nobody_live() {
 }
 
 #[test]
+fn an_arrival_that_one_member_did_not_get_is_read_again() {
+    let mut room = meeting(&["mina", "jonas"]);
+    let prekeys = [room.take_prekeys("mina"), room.take_prekeys("jonas")];
+    room.command("ines", Command::End);
+    room.board.clear();
+    room.devices.clear();
+    room.now.mono_ms += 86_400_000;
+    room.organizer(&["mina", "jonas"], Admission::Lobby);
+    room.pass(100);
+    let [minas, jonass] = prekeys;
+    room.member("mina", minas);
+    room.pass(1_000);
+    let reader = room.reader();
+    let mut lost = false;
+    room.tamper = Some(Box::new(move |to, envelope| {
+        let drops = !lost && to == "mina" && reader(envelope).kind == Kind::Arrival;
+        lost |= drops;
+        (!drops).then(|| envelope.clone())
+    }));
+    room.member("jonas", jonass);
+    room.pass(1_000);
+    assert_eq!(room.see("mina").active.unwrap().number, 1);
+    assert_eq!(room.hearers("jonas", 960), ["ines"]);
+    room.pass(6_000);
+    assert_eq!(room.hearers("jonas", 9_600), ["ines", "mina"]);
+    assert_eq!(room.see("mina").active.unwrap().number, 1, "by no new key");
+}
+
+#[test]
 fn one_who_arrives_while_the_key_changes_comes_along() {
     let (mut room, prekeys) = invited_today();
     // The organizer lets a stranger in between Mina's request and her ack.
