@@ -159,7 +159,7 @@ impl<'a> Demo<'a> {
         let mut recorder = self.session.sound()?.record("report").await?;
         let playing = self.session.sound()?.play(Jack::MicA, &wav)?;
         sleep(Duration::from_secs(2)).await;
-        let guest = Guest::join(self.session, SANA, &self.link)?;
+        let guest = Guest::join(self.session, "guest", SANA, &self.link, &[])?;
         {
             let (ines, leo) = self.windows()?;
             let_in(ines, 3).await?;

@@ -20,19 +20,25 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    /// Joins by a link under a name and records what is heard. A guest who spoke as well would
-    /// spoil the measurement of the one who does.
+    /// Joins by a link with a profile, under a name, and records what is heard. A guest who spoke
+    /// as well would spoil the measurement of the one who does.
     ///
     /// # Errors
     /// When the program cannot be started.
-    pub(crate) fn join(session: &Session, name: &str, link: &str) -> anyhow::Result<Self> {
-        let said = session.logs().join("guest.jsonl");
+    pub(crate) fn join(
+        session: &Session,
+        profile: &str,
+        name: &str,
+        link: &str,
+        more: &[&str],
+    ) -> anyhow::Result<Self> {
+        let said = session.logs().join(format!("{profile}.jsonl"));
         let mut command = session.command(release_binary("standfast"));
-        command.args(["--profile", "guest", "join", link, "--name", name, "--muted"]);
-        command.arg("--record").arg(session.logs().join("guest-heard.wav"));
-        command.env("RUST_LOG", "info");
-        let log = File::create(session.logs().join("guest.log"))?;
-        let child = Child::start_into("guest", &mut command, File::create(&said)?, log)?;
+        command.args(["--profile", profile, "join", link, "--name", name, "--muted"]);
+        command.arg("--record").arg(session.logs().join(format!("{profile}-heard.wav")));
+        command.args(more).env("RUST_LOG", "info");
+        let log = File::create(session.logs().join(format!("{profile}.log")))?;
+        let child = Child::start_into(profile, &mut command, File::create(&said)?, log)?;
         Ok(Self { child, said })
     }
 
@@ -42,7 +48,7 @@ impl Guest {
     /// When it does not end well.
     pub(crate) async fn leave(self) -> anyhow::Result<BTreeMap<String, String>> {
         self.child.interrupt();
-        self.child.finish(LEAVE_LIMIT).await.context("the guest leaves; see guest.log")?;
+        self.child.finish(LEAVE_LIMIT).await.context("the guest leaves; see its log")?;
         let mut met = BTreeMap::new();
         for line in fs::read_to_string(&self.said)?.lines() {
             let said: Said = serde_json::from_str(line)?;

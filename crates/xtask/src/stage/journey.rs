@@ -152,6 +152,31 @@ pub(crate) async fn let_ask_again(app: &App) -> anyhow::Result<()> {
     app.click("back").await
 }
 
+/// Says yes to a bot that names this user as its owner, and lets it in.
+pub(crate) async fn let_bot_in(app: &App) -> anyhow::Result<()> {
+    app.click("own-bot").await?;
+    app.click("open-lobby").await?;
+    app.click("lobby-admit").await?;
+    app.click("back").await
+}
+
+/// The own fingerprint, as the QR code in the settings holds it.
+pub(crate) async fn own_key(app: &App) -> anyhow::Result<String> {
+    app.click("settings").await?;
+    app.click("settings-you").await?;
+    let key = app.attribute("qr", "data-text").await?.context("the own fingerprint")?;
+    app.click("back").await?;
+    Ok(key)
+}
+
+/// Shows a pairing code for another device, and reads it.
+pub(crate) async fn pair(app: &App) -> anyhow::Result<String> {
+    app.click("settings").await?;
+    app.click("settings-you").await?;
+    app.click("other-device").await?;
+    app.attribute("pairing-code", "data-code").await?.context("the pairing code")
+}
+
 /// Opens the comparison with somebody from their tile, and reads both fingerprints.
 pub(crate) async fn compare(app: &App, with: &str) -> anyhow::Result<Compared> {
     app.click(&format!("[data-testid=tile]:has([data-name=\"{with}\"])")).await?;

@@ -28,7 +28,7 @@ impl Ledger {
     }
 
     /// Notes checks that were never reached. They count as failed.
-    pub(crate) fn missed(&mut self, names: &[&str]) {
+    pub(crate) fn missed<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
         for name in names {
             println!("FAILED  {name}: not reached");
             self.failed += 1;

@@ -6,6 +6,7 @@ mod child;
 mod demo;
 mod e2e;
 mod figures;
+mod gate;
 mod guest;
 mod hear;
 mod here;
@@ -33,6 +34,9 @@ const INES: Person =
 /// Who joins by the link.
 const LEO: Person =
     Person { name: "leo", display: "Leo Quillfeather", mic: Jack::MicB, ear: Jack::EarB, place: 1 };
+
+/// The profile of Leo's other device.
+const PHONE: &str = "phone";
 
 /// What the third participant is called.
 const SANA: &str = "Sana Thistledown";
