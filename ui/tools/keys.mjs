@@ -109,6 +109,8 @@ await withBrowser(async (browser, base) => {
   await tabTo("remove-confirm");
   await press("Enter");
   await page.locator('[data-presence="leaving"]').waitFor();
+  await focused("open-tile"); // not lost with the dialog
+  await press("End");
   await tabTo("record");
   await press("Enter");
   await tabTo("record-confirm");

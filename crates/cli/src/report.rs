@@ -114,7 +114,7 @@ fn roster(s: &Snapshot) -> Vec<Value> {
             "organizer": m.organizer,
             "host": m.host,
             "owner": m.bot.as_ref().map(owner),
-            "replaces": m.replaces,
+            "replaces": m.replaces.as_ref().map(|old| old.name.as_str()),
         })
     };
     s.members.iter().map(member).collect()

@@ -38,6 +38,7 @@ pub(crate) fn view(source: &Source<'_>, prints: &mut Prints) -> MeetingView {
     MeetingView {
         standup: hex(&source.running.meeting_id),
         title: source.running.title.clone(),
+        organizer_name: organizer_name(source, s),
         link: source.running.link.to_string(),
         phase: phase(source, s),
         started_at_ms: s.journal.first().map(|r| r.made_ms),
@@ -68,6 +69,11 @@ pub(crate) fn view(source: &Source<'_>, prints: &mut Prints) -> MeetingView {
         microphone: microphone(source, s),
         connection: connection(source.call.line),
     }
+}
+
+fn organizer_name(source: &Source<'_>, s: &Snapshot) -> Option<String> {
+    let here = s.members.iter().find(|m| m.organizer).map(|m| m.name.clone());
+    here.or_else(|| source.book.name_of(source.running.organizer))
 }
 
 fn rights(s: &Snapshot) -> Rights {
@@ -161,14 +167,18 @@ fn heartbeat(source: &Source<'_>, s: &Snapshot) -> Option<Heartbeat> {
     })
 }
 
-/// Scheduled members who are not on the roster.
+/// Scheduled members who are not on the roster, nor another device of theirs.
 fn awaited(source: &Source<'_>, s: &Snapshot) -> Vec<String> {
     let missing = source
         .book
         .members_of(&source.running.meeting_id)
         .into_iter()
-        .filter(|fp| !s.members.iter().any(|m| m.fp == *fp));
+        .filter(|fp| !s.members.iter().any(|m| is_of(m, *fp)));
     missing.filter_map(|fp| source.book.name_of(fp)).collect()
+}
+
+fn is_of(m: &Member, fp: Fingerprint) -> bool {
+    m.fp == fp || m.replaces.as_ref().is_some_and(|old| old.fp == fp)
 }
 
 /// The newest epoch that somebody else made than the one before. A merge is told as a split.

@@ -31,7 +31,7 @@ pub(crate) fn member(source: &Source<'_>, m: &Member, prints: &mut Prints) -> Me
         role: role(m.bot.as_ref()),
         owner: m.bot.as_ref().map(owner),
         standby: source.running.standby.contains(&m.idx),
-        replaces: m.replaces.clone(),
+        replaces: m.replaces.as_ref().map(|old| old.name.clone()),
         trust: view_trust(m.trust),
         presence: match m.presence {
             Place::In => Presence::In,

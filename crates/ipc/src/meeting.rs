@@ -226,6 +226,8 @@ pub struct MeetingView {
     pub standup: String,
     /// The standup's title.
     pub title: String,
+    /// The organizer's name, if it is known: here, or from an earlier meeting.
+    pub organizer_name: Option<String>,
     /// The whole invite link.
     pub link: String,
     /// Where this device stands.

@@ -57,7 +57,7 @@ pub use pulse::Pulse;
 pub use refusal::Refusal;
 pub use snapshot::{
     DeviceOffer, EpochNow, Kept, Knock, Member, Microphone, Owner, Phase, Presence, Removed,
-    Rights, Snapshot, Split, SpokenNow,
+    Replaced, Rights, Snapshot, Split, SpokenNow,
 };
 pub use spoken::{SPOKEN_FAILURES_MAX, SPOKEN_MAX, SPOKEN_MS};
 pub use standfast_wire::control::{Admission, Hosts, Policy, Reason, Role};

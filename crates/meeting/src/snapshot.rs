@@ -86,8 +86,8 @@ pub struct Member {
     pub generator: bool,
     /// A bot, and who brought it.
     pub bot: Option<Owner>,
-    /// The name of the device that this one replaces by a vouch in this session.
-    pub replaces: Option<String>,
+    /// The device that this one replaces by a vouch in this session.
+    pub replaces: Option<Replaced>,
     /// What this device knows of the key.
     pub trust: Trust,
     /// The key pinned under this name, when it is another.
@@ -98,6 +98,15 @@ pub struct Member {
     pub confirmed: bool,
     /// Microphone muted, by their own word.
     pub muted: bool,
+}
+
+/// A device whose place another one of the same user took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// Its key.
+    pub fp: Fingerprint,
+    /// The name it came with.
+    pub name: String,
 }
 
 /// Who brought a bot.
@@ -469,7 +478,7 @@ fn member(core: &Core, live: &Live, newest: Option<&Epoch>, entry: &Entry) -> Me
         deputy: core.is_deputy(fp),
         generator: s.chain.generator() == Some(fp),
         bot: entry.owner.map(|fp| owner(core, s, Fingerprint(fp))),
-        replaces: replaced.map(|fp| name_of(core, s, fp)),
+        replaces: replaced.map(|fp| Replaced { fp, name: name_of(core, s, fp) }),
         trust: trust(core, fp, &name, replaced),
         pinned: pinned_under(&core.cfg.known, fp, &name).filter(|_| !me),
         presence: presence(newest, entry, confirmed),

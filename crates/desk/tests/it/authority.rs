@@ -33,6 +33,7 @@ fn removed_stays_removed_until_the_organizer_lets_them_ask_again() {
     let outside = |m: &MeetingView| matches!(m.phase, MeetingPhase::RemovedBefore { .. });
     leo.meeting("that Leo was removed", outside);
     assert!(ines.see().meeting.unwrap().lobby.is_empty());
+    assert_eq!(leo.see().meeting.unwrap().organizer_name.as_deref(), Some("Ines"));
     ines.ask(Command::Readmit { fingerprint: alone.removed[0].fingerprint.id.clone() });
     ines.meeting("nobody removed", |m| m.removed.is_empty());
     leo.ask(Command::Leave);
@@ -107,6 +108,7 @@ fn a_meeting_goes_on_on_another_device_by_the_first_one_s_word() {
     });
     let leo = seen.members.iter().find(|m| m.name == "Leo" && m.replaces.is_some()).unwrap();
     assert_eq!((leo.trust, leo.presence), (Trust::NewDevice, Presence::In));
+    assert!(seen.awaited.is_empty(), "nobody waits for Leo, who is there");
 }
 
 /// The link without the code, and the code as a person types it.

@@ -66,7 +66,7 @@ const TIMELINE = [
 ];
 
 const MEETING: MeetingView = {
-  standup: "s1", title: "Harbour team", link: LINK, phase: { kind: "live" }, startedAtMs: ago(256), me: 0, rights: { host: true, organizer: true, end: true }, locked: false,
+  standup: "s1", title: "Harbour team", organizerName: "Jonas", link: LINK, phase: { kind: "live" }, startedAtMs: ago(256), me: 0, rights: { host: true, organizer: true, end: true }, locked: false,
   successor: null, epoch: { number: 7, madeAtMs: ago(4), confirmed: 5, members: 6 }, pending: null,
   heartbeat: { generator: "Ines", here: true, lastAtMs: ago(1), stale: false }, takeover: null, split: null, members: MEMBERS, awaited: ["Noor"], lobby: [], removed: [], device: null, asNewDevice: false, spoken: { kind: "idle" }, evidence: [],
   code: "830062567272157473261526356699", timeline: TIMELINE, microphone: { kind: "muted" }, connection: { quality: "good", rttMs: 24 },

@@ -1025,6 +1025,10 @@ standup: string,
  */
 title: string,
 /**
+ * The organizer's name, if it is known: here, or from an earlier meeting.
+ */
+organizerName: string | null,
+/**
  * The whole invite link.
  */
 link: string,

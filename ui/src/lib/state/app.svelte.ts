@@ -48,6 +48,7 @@ class App {
     if (!before?.meeting && update.view.meeting) this.way = [];
     if (before?.meeting && before.meeting.standup !== update.view.meeting?.standup) this.drawer = false;
     if (!inMeeting(update.view)) this.device = this.comparing = false;
+    if (inMeeting(before) && update.view.meeting?.phase.kind === "ended") this.showEnd();
     this.view = update.view;
     announcer.say(announcements(before, update.view, Date.now()));
   }
@@ -92,6 +93,11 @@ class App {
 
   home(): void {
     this.way = [];
+  }
+
+  /** The settings would hide that a meeting ended; whoever compares or reads stays there. */
+  private showEnd(): void {
+    if (this.screen.kind === "settings") this.way = [];
   }
 
   toggleDrawer(): void {

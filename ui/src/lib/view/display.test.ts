@@ -222,6 +222,6 @@ describe("long names", () => {
     expect(titleOf(meeting)).toBe("Harbour team");
     expect(titleOf({ ...meeting, title: "" })).toBe("Jonas’s standup");
     expect(titleOf({ ...meeting, title: "Jonas" })).toBe("Jonas’s standup");
-    expect(titleOf({ ...meeting, title: "", members: [] })).toBe("Standup");
+    expect(titleOf({ ...meeting, title: "", organizerName: null })).toBe("Standup");
   });
 });

@@ -7,7 +7,6 @@ function named(title: string, organizer: string | null): string {
   return organizer ? w.meeting.titleOf(organizer) : w.meeting.untitled;
 }
 
-export const titleOf = (meeting: MeetingView) =>
-  named(meeting.title, meeting.members.find((member) => member.organizer)?.name ?? null);
+export const titleOf = (meeting: MeetingView) => named(meeting.title, meeting.organizerName);
 
 export const standupTitle = (standup: Standup) => named(standup.title, standup.organizer ? null : standup.organizerName);
