@@ -120,7 +120,7 @@ fn compare(shown: &Value, signed: &Value, from: u64) -> Result<(), JournalFault>
         a.iter().zip(b).position(|(a, b)| a != b)
     };
     if let Some(at) = differs("entries") {
-        return Err(JournalFault::Broken(from + at as u64));
+        return Err(JournalFault::Broken(from.saturating_add(at as u64)));
     }
     if let Some(at) = differs("evidence") {
         return Err(JournalFault::Exhibit(at));
@@ -167,8 +167,10 @@ fn from_json(shown: &Value) -> Result<SignedJournal, JournalFault> {
         return Err(JournalFault::NotAJournal);
     }
     let mut entries = Vec::new();
-    for (n, coded) in (file.head.from..).zip(&file.entries) {
+    for (at, coded) in file.entries.iter().enumerate() {
         let entry = bytes(&coded.coded).and_then(|b| JournalEntry::from_bytes(&b));
+        // Nothing is signed yet: the file may count from anywhere.
+        let n = file.head.from.saturating_add(at as u64);
         entries.push(entry.ok_or(JournalFault::Broken(n))?);
     }
     let mut evidence = Vec::new();

@@ -115,6 +115,20 @@ fn the_entry_that_reads_otherwise_is_named() {
     assert_eq!(verify("nonsense"), Err(JournalFault::NotAJournal));
 }
 
+/// A file may count its entries from anywhere before anything in it is known to be signed.
+#[test]
+fn a_journal_that_counts_from_the_end_of_all_numbers_is_refused() {
+    for from in [u64::MAX, u64::MAX - 1] {
+        let mut shown = to_json(&journal());
+        shown["head"]["from"] = from.into();
+        assert_eq!(verify(&shown.to_string()), Err(JournalFault::NotSigned));
+        shown["entries"][0]["coded"] = "no".into();
+        assert_eq!(verify(&shown.to_string()), Err(JournalFault::Broken(from)));
+        shown["entries"] = json!([]);
+        assert_eq!(verify(&shown.to_string()), Err(JournalFault::NotSigned));
+    }
+}
+
 #[test]
 fn a_row_of_the_vault_comes_back() {
     let journal = journal();
