@@ -268,6 +268,16 @@ fn parse_header(header: &[u8; HEADER]) -> Result<(Cost, [u8; 16], [u8; 16]), Tro
     Ok((cost, sixteen(21), sixteen(37)))
 }
 
+/// For [`crate::parsing`].
+pub(crate) fn header_is_taken(bytes: &[u8]) -> bool {
+    bytes.first_chunk::<HEADER>().is_some_and(|header| parse_header(header).is_ok())
+}
+
+/// For [`crate::parsing`].
+pub(crate) fn content_again(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    Content::parse(bytes).map(|content| content.encode())
+}
+
 fn no_entropy() -> Trouble {
     Trouble::Disk { detail: crate::seal::NoEntropy.to_string() }
 }

@@ -30,6 +30,8 @@ mod disk;
 mod file_vault;
 mod keychain;
 mod marker;
+#[doc(hidden)]
+pub mod parsing;
 mod profile;
 mod seal;
 mod secrets;

@@ -56,8 +56,11 @@ impl Marker {
 
     pub(crate) fn load(path: &Path) -> Result<Option<Result<Self, DamagedMarker>>, DiskError> {
         let Some(bytes) = disk::read(path, MARKER_MAX)? else { return Ok(None) };
-        let parsed = serde_json::from_slice::<Self>(&bytes).ok().filter(|m| m.version == VERSION);
-        Ok(Some(parsed.ok_or(DamagedMarker)))
+        Ok(Some(Self::parse(&bytes).ok_or(DamagedMarker)))
+    }
+
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice::<Self>(bytes).ok().filter(|marker| marker.version == VERSION)
     }
 
     pub(crate) fn save(&self, path: &Path) -> Result<(), DiskError> {
