@@ -13,6 +13,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("crypto", &[]),
     ("desk", &["client", "crypto", "ipc", "meeting", "relay", "vault"]),
     ("frame", &["crypto"]),
+    // Everything that reads bytes from outside.
+    ("fuzz", &["client", "crypto", "frame", "ipc", "media", "meeting", "relay", "vault", "wire"]),
     ("ipc", &["meeting"]),
     ("media", &[]),
     ("meeting", &["crypto", "frame", "wire"]),
