@@ -1,7 +1,8 @@
-//! Developer commands: `cargo xtask setup`, `tidy`, `test`, `demo`.
+//! Developer commands: `cargo xtask setup`, `tidy`, `test`, `fuzz`, `demo`.
 
 mod build;
 mod checks;
+mod fuzz;
 mod setup;
 mod tally;
 mod tidy;
@@ -25,6 +26,8 @@ enum Command {
     Tidy,
     /// Runs every check and test, the one with two real windows included.
     Test,
+    /// Runs every fuzz target and writes what they did to `target/bench/fuzz.json`.
+    Fuzz(fuzz::FuzzArgs),
     /// Holds a real standup between two windows and writes what happened to `target/demo`.
     Demo {
         /// Brings up a display, a sound server and a keychain of its own even where there are some.
@@ -38,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         Command::Setup => setup::run(),
         Command::Tidy => tidy::run(),
         Command::Test => checks::run_all(),
+        Command::Fuzz(args) => fuzz::fuzz(&args),
         Command::Demo { virtual_stage } => demo(virtual_stage),
     }
 }
