@@ -21,7 +21,7 @@ use crate::stage::{Seeded, Stage, ident, identity, letter_hash, poster};
 /// Inputs that one meeting lives through, at most.
 const INPUTS_MAX: usize = 200;
 /// Messages on its board, at most: a reconnect reads all of them.
-const BOARD_MAX: usize = 200;
+const BOARD_MAX: usize = 600;
 
 /// Who composes messages.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,6 +101,7 @@ impl Play {
         let letters: Vec<_> = stage.board.iter().filter_map(|(_, e)| stage.unbox(e)).collect();
         letters.iter().for_each(|sealed| learn(&mut pool, sealed));
         let shown = [stage.ines.snapshot(), stage.mina.snapshot()];
+        pool.head = head(&shown[0]).unwrap_or_default();
         let name = match hand {
             Hand::Outsider => "outsider",
             Hand::Member => "member",
@@ -360,9 +361,10 @@ impl Play {
         self.stage.pass(ms);
     }
 
-    fn check(&self) {
+    fn check(&mut self) {
         for (before, engine) in self.shown.iter().zip([&self.stage.ines, &self.stage.mina]) {
             let now = engine.snapshot();
+            self.pool.head = head(&now).unwrap_or(self.pool.head);
             self.check_members(&now);
             if self.hand == Hand::Outsider {
                 assert!(less(&now) == less(before), "somebody without a key moved an engine");
@@ -386,6 +388,11 @@ impl Play {
         assert!(live || now.microphone != Microphone::Open, "a microphone is open for nobody");
         assert!(now.lobby.len() <= standfast_meeting::limits::LOBBY_MAX, "the lobby grew");
     }
+}
+
+/// The announce that an engine holds to.
+fn head(shown: &Snapshot) -> Option<Hash> {
+    shown.coming.as_ref().or(shown.active.as_ref()).map(|epoch| epoch.h)
 }
 
 fn identity_again(who: &Identity) -> Identity {

@@ -14,6 +14,8 @@ use crate::Tape;
 #[derive(Default)]
 pub(crate) struct Pool {
     pub(crate) bytes: Vec<Vec<u8>>,
+    /// The announce that counts now: almost every message names it.
+    pub(crate) head: Hash,
     pub(crate) idents: Vec<Ident>,
     pub(crate) signer: Option<(Identity, Scope)>,
 }
@@ -28,7 +30,10 @@ impl Pool {
     fn draw<const N: usize>(&self, tape: &mut Tape<'_>) -> [u8; N] {
         let fitting: Vec<&Vec<u8>> = self.bytes.iter().filter(|b| b.len() == N).collect();
         let byte = tape.byte();
-        match fitting.get(usize::from(byte)) {
+        if byte == 0 && N == 32 {
+            return std::array::from_fn(|at| self.head[at]);
+        }
+        match fitting.get(usize::from(byte.wrapping_sub(1))) {
             Some(known) => std::array::from_fn(|at| known[at]),
             None if byte < 250 => [byte; N],
             None => tape.array(),

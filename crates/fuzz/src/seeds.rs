@@ -133,7 +133,14 @@ fn tapes() -> Vec<Seed> {
     let wraps = vec![0, 0, 0, 0, 0, 1, 0, 0, 2, 0, 0, 3, 0, 0];
     let kinds =
         |then: u8| (0..21).flat_map(|kind| [0, kind, then, 0, 0, 0, 0, 0]).collect::<Vec<u8>>();
+    // One order (the 13th kind) to have one, then orders made anew: to admit each thing that the
+    // harness knows; then two seconds.
+    let first = vec![0, 12, 0, 0, 0, 0, 0, 0, 0];
+    let admit = |known: u8| [0, 12, 0, 255, 0, 0, known, 0, 0, 0];
+    let admit = [first, (0..40).flat_map(admit).collect(), vec![13, 250]].concat();
     vec![
+        seed("member", "admit", admit.clone()),
+        seed("generator", "admit", admit),
         seed("value", "all", steps(21, 40)),
         seed("frame", "steps", [steps(6, 4), vec![0, 0, 3, 1, 2, 3, 5, 0, 5, 0]].concat()),
         seed("control_box", "short", vec![0, 5, 1, 2, 3, 4, 5, 1, 0, 3, 9]),
