@@ -149,6 +149,7 @@ fn tapes() -> Vec<Seed> {
         seed("vault", "content", content),
         seed("journal_text", "changes", steps(12, 3)),
         seed("hub", "steps", [steps(12, 6), steps(12, 3), vec![0; 40]].concat()),
+        seed("hub", "everything", everything_at_the_hub()),
         seed("login", "fields", vec![0, 6, 2, 0, 1, 0, 2, 0, 0]),
         seed("outsider", "kinds", kinds(0)),
         seed("outsider", "steps", steps(16, 12)),
@@ -159,4 +160,24 @@ fn tapes() -> Vec<Seed> {
         seed("generator", "varied", kinds(240)),
         seed("generator", "steps", steps(16, 12)),
     ]
+}
+
+/// Two clients of one meeting: a board, a post, a bundle put, got and deleted, frames, the end.
+fn everything_at_the_hub() -> Vec<u8> {
+    // The first byte picks the connection, 9 says a composed message.
+    let say = |who: u8, message: &[u8]| [&[who, 9, 1][..], message].concat();
+    let steps = [
+        vec![0, 0, 1, 0],
+        vec![0, 0, 1, 1, 0],
+        say(0, &[0, 2, 3]),
+        say(0, &[5, 0, 0, 2, 0, 0, 4, 1, 2, 3, 4]),
+        say(0, &[2, 1, 0, 3, 7, 7, 7]),
+        say(1, &[3, 1]),
+        say(0, &[4, 1]),
+        vec![0, 8, 0, 4, 1, 2, 3, 4],
+        vec![0, 5, 1, 5],
+        say(0, &[1, 2, 3]),
+        vec![0, 5, 1, 5],
+    ];
+    steps.concat()
 }

@@ -15,7 +15,7 @@ use standfast_fuzz::TARGETS;
 /// Changed inputs of each quick target. Targets with a meeting or a decoder behind them take longer
 /// and get fewer.
 const QUICK: usize = 3_000;
-const SLOW: usize = 200;
+const SLOW: usize = 120;
 const SLOW_TARGETS: &[&str] =
     &["media", "hub", "wrap", "prekey", "login", "outsider", "member", "generator", "journal_text"];
 
