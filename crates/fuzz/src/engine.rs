@@ -198,7 +198,7 @@ impl Play {
             Kind::HeadAsk => Self::compose::<HeadAsk>,
             Kind::Handover => Self::compose::<Handover>,
             Kind::Alive => Self::compose::<Alive>,
-            Kind::Deputies => Self::compose::<Deputies>,
+            Kind::Deputies => Self::compose::<SignedDeputies>,
             Kind::SasCommit => Self::compose::<SasCommit>,
             Kind::SasReveal => Self::compose::<SasReveal>,
         };
@@ -306,7 +306,11 @@ impl Play {
     fn relay_says(&mut self, tape: &mut Tape<'_>) {
         let name = if tape.chance(128) { "ines" } else { "mina" };
         let slot: Hash = Make::make(tape, &self.pool);
-        match tape.byte() % 6 {
+        match tape.byte() % 7 {
+            6 if self.hand != Hand::Outsider => {
+                let signed = SignedDeputies::make(tape, &self.pool);
+                self.stage.give(name, Input::Deputies(&to_bytes(&signed)));
+            }
             0 => self.stage.give(name, Input::CaughtUp { session_id: slot }),
             1 => {
                 let blob = tape.blob(600);
@@ -331,7 +335,7 @@ impl Play {
         let fp = Fingerprint(Make::make(tape, &self.pool));
         let hash: Hash = Make::make(tape, &self.pool);
         let on = tape.chance(128);
-        let command = match tape.byte() % 15 {
+        let command = match tape.byte() % 17 {
             0 => Command::SetMuted(on),
             1 => Command::RotateNow,
             2 => Command::Remove(fp),
@@ -346,6 +350,8 @@ impl Play {
             11 => Command::KeepOut(hash),
             12 if tape.chance(8) => Command::Leave,
             13 if tape.chance(8) => Command::End,
+            14 => Command::SetDeputy(fp),
+            15 => Command::UnsetDeputy(fp),
             _ => Command::SetMuted(false),
         };
         self.stage.give(name, Input::Command(command));

@@ -174,7 +174,6 @@ macro_rules! make_record {
 
 make_record! {
     Policy { admission hosts rotate_ms }
-    SignedDeputies { ident body sig }
     MeetingOpen { session_id ident policy scheduled deputies }
     Bundle { bundle_id ek pk }
     PrekeyBundle { ident seq bundle }
@@ -217,6 +216,22 @@ impl Make for Ident {
                 Self { iks, ikd, cert: Make::make(tape, pool) }
             }
         }
+    }
+}
+
+/// A list signed by the pool's signer, for the meeting and no session.
+impl Make for SignedDeputies {
+    fn make(tape: &mut Tape<'_>, pool: &Pool) -> Self {
+        let body = to_bytes(&Deputies::make(tape, pool));
+        let ident = Ident::make(tape, pool);
+        let sig = match &pool.signer {
+            Some((who, scope)) => {
+                let scope = Scope { session_id: [0; 32], ..*scope };
+                who.sign(&scope, Kind::Deputies.label(), &body)
+            }
+            None => Make::make(tape, pool),
+        };
+        Self { ident, body: Blob::new(body).unwrap_or_default(), sig }
     }
 }
 
