@@ -1,5 +1,6 @@
-//! Developer commands: `cargo xtask setup`, `tidy`, `test`, `fuzz`, `demo`.
+//! Developer commands: `cargo xtask setup`, `tidy`, `test`, `fuzz`, `bench`, `demo`.
 
+mod bench;
 mod build;
 mod checks;
 mod fuzz;
@@ -34,6 +35,11 @@ enum Command {
         #[arg(long)]
         virtual_stage: bool,
     },
+    /// Measures, and writes the figures to `target/bench`.
+    Bench {
+        #[command(subcommand)]
+        what: bench::What,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -43,6 +49,7 @@ fn main() -> anyhow::Result<()> {
         Command::Test => checks::run_all(),
         Command::Fuzz(args) => fuzz::fuzz(&args),
         Command::Demo { virtual_stage } => demo(virtual_stage),
+        Command::Bench { what } => bench::run_all(&what),
     }
 }
 
