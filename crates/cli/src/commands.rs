@@ -2,8 +2,9 @@
 //!
 //! `admit NAME`, `keep-out NAME`, `remove NAME`, `readmit NAME`, `lock`, `unlock`, `rotate`, `mute`,
 //! `unmute`, `off BOT`, `on BOT`, `own BOT`, `look-after BOT`, `offer-device`, `withdraw-device`,
-//! `vouch`, `spoken`, `deputy NAME`, `no-deputy NAME`, `open`, `leave`, `end`. Instead of a name, a fingerprint's id or QR text names somebody for
-//! certain. Every line is answered by an event `command`.
+//! `vouch`, `spoken`, `deputy NAME`, `no-deputy NAME`, `open`, `leave`, `end`. Instead of a name, a
+//! fingerprint's id or QR text names somebody for certain. Every line is answered by an event
+//! `command`.
 
 use std::io::BufRead as _;
 

@@ -127,7 +127,8 @@ pub(crate) struct JoinArgs {
     replaces: Option<String>,
     /// Read commands from standard input, one a line: admit NAME, keep-out NAME, remove NAME, readmit
     /// NAME, lock, unlock, rotate, mute, unmute, off BOT, on BOT, own BOT, look-after BOT,
-    /// offer-device, withdraw-device, vouch, spoken, deputy NAME, no-deputy NAME, open, leave, end. A fingerprint names somebody for certain.
+    /// offer-device, withdraw-device, vouch, spoken, deputy NAME, no-deputy NAME, open, leave, end. A
+    /// fingerprint names somebody for certain.
     #[arg(long)]
     commands: bool,
     /// Use the system's microphone and speaker instead of files.
