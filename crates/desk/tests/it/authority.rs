@@ -15,11 +15,7 @@ fn waits(m: &MeetingView) -> bool {
 #[test]
 fn removed_stays_removed_until_the_organizer_lets_them_ask_again() {
     let place = Place::new();
-    let (ines, leo) = (place.seat("ines", "Ines"), place.seat("leo", "Leo"));
-    let link = ines.open_standup(&place.address);
-    leo.knock(&link);
-    ines.let_in("Leo");
-    leo.meeting("two", confirmed(2));
+    let (ines, leo, link) = place.two("leo", "Leo");
 
     ines.ask(Command::Remove { idx: ines.idx_of("Leo") });
     leo.meeting("the removal", over(LeftReason::Removed));
@@ -85,11 +81,7 @@ fn a_locked_meeting_takes_nobody_new() {
 #[test]
 fn a_meeting_goes_on_on_another_device_by_the_first_one_s_word() {
     let place = Place::new();
-    let (ines, leo) = (place.seat("ines", "Ines"), place.seat("leo", "Leo"));
-    let link = ines.open_standup(&place.address);
-    leo.knock(&link);
-    ines.let_in("Leo");
-    leo.meeting("two", confirmed(2));
+    let (ines, leo, _) = place.two("leo", "Leo");
 
     leo.ask(Command::OfferDevice);
     let shown = leo.meeting("a code", |m| m.device.is_some()).device.unwrap();

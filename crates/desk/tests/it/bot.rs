@@ -56,11 +56,7 @@ fn bot(m: &MeetingView) -> Option<&MemberView> {
 #[test]
 fn a_bot_is_somebody_s_and_hears_only_while_it_is_on_the_record() {
     let place = Place::new();
-    let (ines, mina) = (place.seat("ines", "Ines"), place.seat("mina", "Mina"));
-    let link = ines.open_standup(&place.address);
-    mina.knock(&link);
-    ines.let_in("Mina");
-    mina.meeting("two", confirmed(2));
+    let (ines, mina, link) = place.two("mina", "Mina");
     let minutes = bring(&place, &link, own_key(&mina));
 
     // Nobody lets it in before Mina has said that it is hers; Mina is asked, and is no host.
@@ -109,11 +105,7 @@ fn a_bot_is_somebody_s_and_hears_only_while_it_is_on_the_record() {
 #[test]
 fn who_does_not_know_a_bot_is_not_asked_again() {
     let place = Place::new();
-    let (ines, mina) = (place.seat("ines", "Ines"), place.seat("mina", "Mina"));
-    let link = ines.open_standup(&place.address);
-    mina.knock(&link);
-    ines.let_in("Mina");
-    mina.meeting("two", confirmed(2));
+    let (ines, mina, link) = place.two("mina", "Mina");
     let _minutes = bring(&place, &link, own_key(&mina));
     let asked = mina.meeting("the question", |m| at_the_door(m).is_some_and(|e| e.asks_me));
     let request = at_the_door(&asked).unwrap().id.clone();

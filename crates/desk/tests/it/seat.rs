@@ -46,6 +46,27 @@ impl Place {
         seat.ready(name);
         seat
     }
+
+    /// Ines's standup, with somebody else in it, and its link.
+    pub(crate) fn two(&self, profile: &str, name: &str) -> (Seat, Seat, String) {
+        let (ines, other) = (self.seat("ines", "Ines"), self.seat(profile, name));
+        let link = ines.open_standup(&self.address);
+        other.knock(&link);
+        ines.let_in(name);
+        other.meeting("two", confirmed(2));
+        (ines, other, link)
+    }
+}
+
+/// Two without a relay of their own: one of them runs it.
+pub(crate) fn without_relay() -> (tempfile::TempDir, Seat, Seat) {
+    let (dir, store): (_, Store) =
+        (tempfile::tempdir().unwrap(), keyring_core::mock::Store::new().unwrap());
+    let seat = |profile| Seat::open(dir.path(), &store, profile, "");
+    let (ines, mina) = (seat("ines"), seat("mina"));
+    ines.ready("Ines");
+    mina.ready("Mina");
+    (dir, ines, mina)
 }
 
 /// Longest wait for anything. Fingerprints take a tenth of a second each, in debug builds more.

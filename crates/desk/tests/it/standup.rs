@@ -10,7 +10,7 @@ use standfast_ipc::{
 };
 use standfast_vault::{KeychainSource, ProfileName};
 
-use crate::seat::{Place, Seat, Store, confirmed};
+use crate::seat::{Place, Seat, Store, confirmed, without_relay};
 
 fn journal_of(seat: &Seat, meeting: Option<String>) -> JournalView {
     let Reply::Journal { journal } = seat.ask(Command::ReadJournal { meeting }) else {
@@ -167,12 +167,7 @@ fn a_standup_from_first_run_to_the_next_day() {
 
 #[test]
 fn a_standup_hosted_here_needs_no_other_relay() {
-    let (dir, store): (_, Store) =
-        (tempfile::tempdir().unwrap(), keyring_core::mock::Store::new().unwrap());
-    let (ines, mina) =
-        (Seat::open(dir.path(), &store, "ines", ""), Seat::open(dir.path(), &store, "mina", ""));
-    ines.ready("Ines");
-    mina.ready("Mina");
+    let (_dir, ines, mina) = without_relay();
     let Reply::Standup { id } =
         ines.ask(Command::CreateStandup { title: "At home".into(), relay: None, passphrase: None })
     else {
@@ -195,12 +190,7 @@ fn typed(text: &str, remember: bool) -> Option<TypedPassphrase> {
 
 #[test]
 fn a_passphrase_is_chosen_asked_for_proved_and_remembered() {
-    let (dir, store): (_, Store) =
-        (tempfile::tempdir().unwrap(), keyring_core::mock::Store::new().unwrap());
-    let (ines, mina) =
-        (Seat::open(dir.path(), &store, "ines", ""), Seat::open(dir.path(), &store, "mina", ""));
-    ines.ready("Ines");
-    mina.ready("Mina");
+    let (_dir, ines, mina) = without_relay();
     let create =
         |passphrase| Command::CreateStandup { title: "Quiet room".into(), relay: None, passphrase };
     assert_eq!(ines.refused(create(typed(" ", true))), ErrorCode::PassphraseEmpty);

@@ -33,8 +33,16 @@ const KINDS: [Kind; 11] = [
 
 /// Yesterday Mina got a bundle; today she and Jonas are scheduled and nobody has arrived.
 pub fn invited_today() -> (Room, Vec<standfast_crypto::PrivateBundle>) {
-    let mut room = meeting(&["mina"]);
-    let prekeys = room.take_prekeys("mina");
+    let (room, [prekeys]) = invited(["mina"]);
+    (room, prekeys)
+}
+
+/// Who was there yesterday, with the prekeys for today.
+fn invited<const N: usize>(
+    names: [&'static str; N],
+) -> (Room, [Vec<standfast_crypto::PrivateBundle>; N]) {
+    let mut room = meeting(&names);
+    let prekeys = names.map(|name| room.take_prekeys(name));
     room.command("ines", Command::End);
     room.board.clear();
     room.devices.clear();
@@ -398,15 +406,7 @@ fn an_arrival_that_was_held_back_makes_nobody_live() {
 
 #[test]
 fn an_arrival_that_one_member_did_not_get_is_read_again() {
-    let mut room = meeting(&["mina", "jonas"]);
-    let prekeys = [room.take_prekeys("mina"), room.take_prekeys("jonas")];
-    room.command("ines", Command::End);
-    room.board.clear();
-    room.devices.clear();
-    room.now.mono_ms += 86_400_000;
-    room.organizer(&["mina", "jonas"], Admission::Lobby);
-    room.pass(100);
-    let [minas, jonass] = prekeys;
+    let (mut room, [minas, jonass]) = invited(["mina", "jonas"]);
     room.member("mina", minas);
     room.pass(1_000);
     let reader = room.reader();
