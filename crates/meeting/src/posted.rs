@@ -5,7 +5,7 @@ use standfast_wire::codec::{Blob, from_bytes};
 use standfast_wire::control::{Act, Carried, Hash, Kind, MAX_ORDERS, Order};
 
 use crate::Refusal;
-use crate::authority::{Stated, What, check_statement, stated};
+use crate::authority::{About, Stated, What, check_statement, stated};
 use crate::chain::Node;
 use crate::session::{Letter, Session};
 
@@ -58,6 +58,14 @@ impl Posted {
             Err(_) => true,
         });
         valid
+    }
+
+    /// Whether something about this may be carried by the next announce after `path`.
+    pub(crate) fn is_open(&self, session: &Session, path: &[&Node], about: About) -> bool {
+        let open = |carried: &Carried| {
+            check_statement(session, path, carried).is_ok_and(|said| said.what.about() == about)
+        };
+        self.0.iter().any(open)
     }
 
     /// Whether somebody says that the bot of `join_h` is theirs, and who.

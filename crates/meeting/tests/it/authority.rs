@@ -279,3 +279,26 @@ fn a_late_tick_seals_nothing_under_a_key_whose_time_is_over() {
     let kid = ParsedFrame::parse(frame).unwrap().kid();
     assert_eq!(u32::from(kid.epoch_mod_256()), new);
 }
+
+#[test]
+fn an_admission_shown_again_admits_nobody_again() {
+    let mut room = team();
+    room.member("noor", Vec::new());
+    room.pass(1_000);
+    let request = room.see("mina").lobby[0].request;
+    room.command("mina", Command::Admit(request));
+    room.pass(2_500);
+    room.command("noor", Command::Leave);
+    room.devices.remove("noor");
+    room.pass(2_500);
+    let before = room.see("ines").active.unwrap().number;
+    let read = room.reader();
+    let admissions: Vec<_> = room.board.iter().map(|(_, e)| e.clone()).collect();
+    for envelope in admissions.iter().filter(|e| read(e).kind == Kind::Order) {
+        // The same words in another box: anyone with the link can do that.
+        room.post(&room.rebox(envelope.session_id, envelope.slot, &room.unbox(envelope)));
+    }
+    room.pass(2_500);
+    assert_eq!(room.see("ines").active.unwrap().number, before);
+    assert!(room.see("jonas").members.iter().all(|m| m.name != "noor"));
+}

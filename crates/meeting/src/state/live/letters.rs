@@ -8,7 +8,7 @@ use standfast_wire::relay::Envelope;
 
 use super::{Live, Role, Step};
 use crate::Refusal;
-use crate::authority::What;
+use crate::authority::{About, What};
 use crate::core::Core;
 use crate::follower::Follower;
 use crate::limits::ORDER_EPOCHS;
@@ -165,6 +165,11 @@ impl Live {
             }
             s.door.take(&target);
             if let Role::Generator(generator) = &mut self.role {
+                // Shown again after it was carried out, it would seat an old request anew.
+                let path = s.chain.path(&s.chain.tip());
+                if !s.posted.is_open(&s.session, &path, About::Admission(target)) {
+                    return Err(Refusal::Stale);
+                }
                 generator.admit(core, target);
             }
         }
