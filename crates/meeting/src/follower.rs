@@ -3,7 +3,8 @@
 use standfast_crypto::Fingerprint;
 use standfast_wire::codec::from_bytes;
 use standfast_wire::control::{
-    Arrival, Hash, HeadAsk, Heartbeat, KeyRequest, KeyWrap, Kind, State as EntryState,
+    Arrival, EpochAnnounce, Hash, HeadAsk, Heartbeat, KeyRequest, KeyWrap, Kind,
+    State as EntryState, Vouch,
 };
 use standfast_wire::relay::{Envelope, SLOT_LOG};
 
@@ -13,7 +14,7 @@ use crate::core::Core;
 use crate::epoch::Epoch;
 use crate::limits::{
     HEAD_ASK_MS, KEY_REQUEST_MS, SLOT_KEY_REQUEST, STUCK_MS, TAKE_BACK_MS, TAKEOVER_MS,
-    TAKEOVER_RANK_MS,
+    TAKEOVER_RANK_MS, VOUCH_LATE_MS, VOUCH_MS,
 };
 use crate::pulse::{Pulse, Watch};
 use crate::seated::{Seated, acknowledge};
@@ -89,8 +90,25 @@ impl Follower {
         envelope: &Envelope,
         letter: &Letter,
     ) -> Result<Standing, Refusal> {
+        if Some(letter.from) == s.chain.generator() {
+            self.check_vouches(core, letter)?;
+        }
         s.record(core, envelope, letter)?;
         Ok(self.advance(core, s))
+    }
+
+    /// An announce by the head's generator carries no vouch that ended before, by that generator's
+    /// own age. The age of the next generator begins anew.
+    fn check_vouches(&self, core: &Core, letter: &Letter) -> Result<(), Refusal> {
+        let announce: EpochAnnounce = from_bytes(&letter.body)?;
+        let age_ms = self.watch.age_ms(core.ms());
+        for carried in announce.orders.as_slice().iter().filter(|c| c.kind == Kind::Vouch) {
+            let vouch: Vouch = from_bytes(carried.body.as_slice())?;
+            if age_ms > vouch.age_ms.saturating_add(VOUCH_MS + VOUCH_LATE_MS) {
+                return Err(Refusal::Stale);
+            }
+        }
+        Ok(())
     }
 
     /// Follows what builds on the head and may be followed now: the generator's own next announce,

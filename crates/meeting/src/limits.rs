@@ -82,6 +82,9 @@ pub const HEAD_ASK_MS: u64 = 500;
 pub const TAKE_BACK_MS: u64 = 1_500;
 /// A vouch ends so long after it was signed, by the generator's age.
 pub const VOUCH_MS: u64 = 120_000;
+/// Members follow an announce with a vouch that ended so much earlier: it was made in time, and was
+/// long on the way.
+pub const VOUCH_LATE_MS: u64 = STALE_MS;
 /// A pairing code is good for so long.
 pub const PAIRING_MS: u64 = 120_000;
 /// Announces of one session that are kept to verify branches against, at most: an hour of five
