@@ -1,3 +1,4 @@
 //! Seeded network, clock and randomness, and the invariants that tests hold.
 
+pub mod evil;
 pub mod measure;

@@ -1,0 +1,66 @@
+//! The attacks by name, and the rooms in which they are tried.
+
+mod announces;
+mod orders;
+mod owners;
+mod vouches;
+
+use standfast_meeting::Admission;
+
+use super::stage::{Stage, Who};
+use super::{Attack, Held};
+
+/// Every attack, in the order in which they are run and told.
+pub const ATTACKS: &[Attack] = &[
+    Attack { name: "invented-member", batch: announces::invented_member },
+    Attack { name: "announce-changed-after-commit", batch: announces::changed_after_commit },
+    Attack { name: "lock-circumvented", batch: announces::lock_circumvented },
+    Attack { name: "grinding-generator", batch: announces::grinding_generator },
+    Attack { name: "forged-order", batch: orders::forged_order },
+    Attack { name: "order-replayed", batch: orders::order_replayed },
+    Attack { name: "forged-owner", batch: owners::forged_owner },
+    Attack { name: "forged-vouch", batch: vouches::forged_vouch },
+];
+
+/// Those whom Open names: hosts.
+const HOSTS: [Who; 2] = ["mina", "jonas"];
+/// Those whom a host let in.
+const GUESTS: [Who; 2] = ["leo", "sana"];
+/// Everyone but the organizer.
+const MEMBERS: [Who; 4] = ["mina", "jonas", "leo", "sana"];
+
+/// Ines organizes, Mina and Jonas are hosts, Leo and Sana were let in from the lobby.
+fn team(seed: u64) -> Held<Stage> {
+    let mut stage = Stage::new(seed);
+    stage.open(&HOSTS, Admission::Lobby)?;
+    for who in HOSTS {
+        stage.member(who)?;
+        stage.pass(2_500)?;
+    }
+    for who in GUESTS {
+        stage.member(who)?;
+        stage.pass(200)?;
+        stage.admit("ines", who)?;
+    }
+    all_hear(&mut stage, "ines", 4)?;
+    Ok(stage)
+}
+
+/// Ines and `names`, all in by the link alone.
+fn open_room(seed: u64, names: &[Who]) -> Held<Stage> {
+    let mut stage = Stage::new(seed);
+    stage.open(&[], Admission::AnyoneWithLink)?;
+    for who in names {
+        stage.member(who)?;
+        stage.pass(2_500)?;
+    }
+    all_hear(&mut stage, "ines", names.len())?;
+    Ok(stage)
+}
+
+/// The room is one meeting: so many hear `who`.
+fn all_hear(stage: &mut Stage, who: Who, many: usize) -> Held {
+    let hearers = stage.hearers(who)?;
+    let fits = hearers.len() == many;
+    stage.must(fits, &format!("of {many} only {hearers:?} hear {who}"))
+}
