@@ -90,7 +90,8 @@ pub(crate) struct Look {
     pub(crate) active: Option<(Hash, u32)>,
     pub(crate) coming: Option<(Hash, u32)>,
     pub(crate) confirmed: usize,
-    pub(crate) members: Vec<(Fingerprint, Presence, bool, Option<Fingerprint>, Option<String>)>,
+    pub(crate) members:
+        Vec<(Fingerprint, Presence, bool, Option<Fingerprint>, Option<Fingerprint>)>,
     pub(crate) code: Option<String>,
 }
 
@@ -98,7 +99,7 @@ impl Look {
     fn of(s: &Snapshot) -> Self {
         let member = |m: &standfast_meeting::Member| {
             let owner = m.bot.as_ref().map(|owner| owner.fp);
-            (m.fp, m.presence, m.confirmed, owner, m.replaces.clone())
+            (m.fp, m.presence, m.confirmed, owner, m.replaces.as_ref().map(|r| r.fp))
         };
         Self {
             phase: s.phase,
@@ -340,6 +341,10 @@ impl Stage {
                 let blob = Blob::new(blob).map_err(|_| Fault::of("bundle too long"))?;
                 ToRelay::from(PutBundle { request, slot, blob })
             }
+            Output::Upload { slot, blob } => {
+                let blob = Blob::new(blob).map_err(|_| Fault::of("upload too long"))?;
+                ToRelay::from(PutBundle { request, slot, blob })
+            }
             Output::Media(frame) => {
                 self.frames.push((who, frame.clone()));
                 return line.map_or(Ok(()), |l| self.relay.bytes(l, pack_media(&frame), now));
@@ -353,6 +358,7 @@ impl Stage {
                 return Ok(());
             }
             Output::ErasePrekey { .. }
+            | Output::KeepDeputies { .. }
             | Output::Forget { .. }
             | Output::Met { .. }
             | Output::Changed => return Ok(()),

@@ -1,8 +1,11 @@
 //! The attacks by name, and the rooms in which they are tried.
 
 mod announces;
+mod frames;
+mod letters;
 mod orders;
 mod owners;
+mod talk;
 mod vouches;
 
 use standfast_meeting::Admission;
@@ -20,6 +23,15 @@ pub const ATTACKS: &[Attack] = &[
     Attack { name: "order-replayed", batch: orders::order_replayed },
     Attack { name: "forged-owner", batch: owners::forged_owner },
     Attack { name: "forged-vouch", batch: vouches::forged_vouch },
+    Attack { name: "frame-under-another-kid", batch: frames::forged_frame },
+    Attack { name: "forged-ack", batch: letters::forged_ack },
+    Attack { name: "confirmation-count-lies", batch: letters::lying_counts },
+    Attack { name: "flipped-bits", batch: letters::flipped_bits },
+    Attack { name: "letters-replayed", batch: letters::letters_replayed },
+    Attack { name: "stranger-with-the-link", batch: letters::stranger_with_the_link },
+    Attack { name: "reveal-changed-after-commit", batch: talk::reveal_changed },
+    Attack { name: "wrong-passphrase", batch: talk::wrong_passphrase },
+    Attack { name: "journal-fork", batch: talk::journal_fork },
 ];
 
 /// Those whom Open names: hosts.
