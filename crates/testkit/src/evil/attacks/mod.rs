@@ -1,11 +1,14 @@
 //! The attacks by name, and the rooms in which they are tried.
 
 mod announces;
+mod branches;
+mod delays;
 mod frames;
 mod letters;
 mod orders;
 mod owners;
 mod talk;
+mod terms;
 mod vouches;
 
 use standfast_meeting::Admission;
@@ -15,6 +18,17 @@ use super::{Attack, Held};
 
 /// Every attack, in the order in which they are run and told.
 pub const ATTACKS: &[Attack] = &[
+    Attack { name: "removed-member-forks-history", batch: branches::removed_forks_history },
+    Attack { name: "yesterday-replayed", batch: delays::yesterday_replayed },
+    Attack { name: "stretched-clock", batch: delays::stretched_clock },
+    Attack { name: "withheld-acks", batch: delays::withheld_acks },
+    Attack { name: "withheld-wraps", batch: delays::withheld_wraps },
+    Attack { name: "liar-about-leavers", batch: delays::liar_about_leavers },
+    Attack { name: "two-boards", batch: branches::two_boards },
+    Attack { name: "restored-generator", batch: branches::restored_generator },
+    Attack { name: "merge-preference-forged", batch: branches::merge_preference_forged },
+    Attack { name: "takeover-out-of-turn", batch: terms::takeover_out_of_turn },
+    Attack { name: "stolen-handover", batch: terms::stolen_handover },
     Attack { name: "invented-member", batch: announces::invented_member },
     Attack { name: "announce-changed-after-commit", batch: announces::changed_after_commit },
     Attack { name: "lock-circumvented", batch: announces::lock_circumvented },
