@@ -1,8 +1,9 @@
-//! Developer commands: `cargo xtask setup`, `tidy`, `test`, `fuzz`, `bench`, `demo`.
+//! Developer commands: `cargo xtask setup`, `tidy`, `test`, `evil`, `fuzz`, `bench`, `demo`.
 
 mod bench;
 mod build;
 mod checks;
+mod evil;
 mod fuzz;
 mod setup;
 mod tally;
@@ -27,6 +28,8 @@ enum Command {
     Tidy,
     /// Runs every check and test, the one with two real windows included.
     Test,
+    /// Tries named attacks on the engine and writes what came of them to `target/bench/evil.json`.
+    Evil(evil::Evil),
     /// Runs every fuzz target and writes what they did to `target/bench/fuzz.json`.
     Fuzz(fuzz::FuzzArgs),
     /// Holds a real standup between two windows and writes what happened to `target/demo`.
@@ -47,6 +50,7 @@ fn main() -> anyhow::Result<()> {
         Command::Setup => setup::run(),
         Command::Tidy => tidy::run(),
         Command::Test => checks::run_all(),
+        Command::Evil(args) => evil::evil(&args),
         Command::Fuzz(args) => fuzz::fuzz(&args),
         Command::Demo { virtual_stage } => demo(virtual_stage),
         Command::Bench { what } => bench::run_all(&what),

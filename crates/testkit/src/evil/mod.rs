@@ -12,9 +12,11 @@
 mod attacks;
 mod dice;
 mod forge;
+mod look;
 mod relay;
 mod rogue;
 mod stage;
+mod wires;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,6 +1,6 @@
 //! Engines around a relay that does what an attack wants, on a clock that moves only when told.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,19 +9,14 @@ use standfast_crypto::{
     Pseudonym, Secret, kdf,
 };
 use standfast_meeting::{
-    Admission, Command, Config, Hosts, Input, Meeting, Now, Output, Part, Phase, Policy, Presence,
-    Snapshot,
+    Admission, Command, Config, Hosts, Input, Meeting, Now, Part, Policy, Snapshot,
 };
 use standfast_relay::hub::ConnectionId;
-use standfast_wire::codec::{Blob, from_bytes};
 use standfast_wire::control::{Hash, Sealed};
-use standfast_wire::relay::{
-    EndSession, Envelope, GetBundle, OpenSession, Packet, Post, PutBundle, ToClient, ToRelay,
-    pack_media,
-};
+use standfast_wire::relay::{EndSession, Envelope, Post, ToRelay};
 
 use super::dice::Dice;
-use super::forge::unbox;
+use super::look::Look;
 use super::relay::{NAME, Relay};
 use super::{Fault, Held};
 
@@ -30,7 +25,7 @@ pub(crate) type Who = &'static str;
 
 /// A message as the relay holds it in its hands.
 pub(crate) enum Parcel<'p> {
-    Control(&'p Envelope, &'p Sealed),
+    Control(&'p Sealed),
     Media,
     Gone,
 }
@@ -45,14 +40,12 @@ pub(crate) struct Device {
     /// What it played: idx and packet.
     pub(crate) heard: Vec<(u16, Vec<u8>)>,
     pub(crate) stored: Vec<PrivateBundle>,
-    requests: u32,
-    slots: BTreeMap<u32, [u8; 32]>,
+    pub(crate) requests: u32,
+    pub(crate) slots: BTreeMap<u32, [u8; 32]>,
 }
 
 /// A message that an honest device posted, opened with the link.
 pub(crate) struct Posted {
-    pub(crate) by: Who,
-    pub(crate) at_ms: u64,
     pub(crate) envelope: Envelope,
     pub(crate) sealed: Sealed,
 }
@@ -75,53 +68,8 @@ pub(crate) struct Stage {
     pub(crate) passphrases: BTreeMap<Who, u8>,
     /// Boards that were deleted.
     pub(crate) deleted: usize,
-    mallory: Option<ConnectionId>,
+    pub(crate) mallory: Option<ConnectionId>,
     entropy: u64,
-}
-
-/// What a device shows that a refused message must not change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Look {
-    pub(crate) phase: Phase,
-    pub(crate) session: Option<Hash>,
-    pub(crate) generator: Option<Fingerprint>,
-    pub(crate) locked: bool,
-    pub(crate) removed: Vec<Fingerprint>,
-    pub(crate) active: Option<(Hash, u32)>,
-    pub(crate) coming: Option<(Hash, u32)>,
-    pub(crate) confirmed: usize,
-    pub(crate) members:
-        Vec<(Fingerprint, Presence, bool, Option<Fingerprint>, Option<Fingerprint>)>,
-    pub(crate) code: Option<String>,
-}
-
-impl Look {
-    fn of(s: &Snapshot) -> Self {
-        let member = |m: &standfast_meeting::Member| {
-            let owner = m.bot.as_ref().map(|owner| owner.fp);
-            (m.fp, m.presence, m.confirmed, owner, m.replaces.as_ref().map(|r| r.fp))
-        };
-        Self {
-            phase: s.phase,
-            session: s.session_id,
-            generator: s.members.iter().find(|m| m.generator).map(|m| m.fp),
-            locked: s.locked,
-            removed: s.removed.iter().map(|r| r.fp).collect(),
-            active: s.active.as_ref().map(|e| (e.h, e.number)),
-            coming: s.coming.as_ref().map(|e| (e.h, e.number)),
-            confirmed: s.coming.as_ref().or(s.active.as_ref()).map_or(0, |e| e.confirmed),
-            members: s.members.iter().map(member).collect(),
-            code: s.code.clone(),
-        }
-    }
-
-    pub(crate) fn lists(&self, fp: Fingerprint) -> bool {
-        self.members.iter().any(|m| m.0 == fp)
-    }
-
-    pub(crate) fn knows(&self, h: &Hash) -> bool {
-        [self.active, self.coming].into_iter().flatten().any(|(of, _)| of == *h)
-    }
 }
 
 impl Stage {
@@ -167,7 +115,7 @@ impl Stage {
         self.identity(name).pseudonym(NAME, &meeting_id)
     }
 
-    fn keys_for(&self, who: Who) -> LinkKeys {
+    pub(crate) fn keys_for(&self, who: Who) -> LinkKeys {
         let key = |byte: u8| PassphraseKey::restore(Secret::from_fn(|out| out.fill(byte)));
         let given = self.passphrases.get(who);
         given.map_or_else(|| self.link.keys(), |byte| self.link.keys_with(&key(*byte)))
@@ -292,155 +240,6 @@ impl Stage {
         let (line, now) = (self.mallory()?, self.since());
         self.relay.say(line, &ToRelay::from(EndSession { session_id, preimage }), now)?;
         self.run()
-    }
-
-    /// Carries out everything until nothing moves.
-    pub(crate) fn run(&mut self) -> Held {
-        let mut work: VecDeque<(Who, Output)> = VecDeque::new();
-        loop {
-            for (who, device) in &mut self.devices {
-                while let Some(output) = device.meeting.poll_output() {
-                    work.push_back((who, output));
-                }
-            }
-            match work.pop_front() {
-                Some((who, output)) => self.carry_out(who, output)?,
-                None if self.deliver()? => {}
-                None => return Ok(()),
-            }
-        }
-    }
-
-    fn carry_out(&mut self, who: Who, output: Output) -> Held {
-        let now = self.since();
-        let device = self.device(who)?;
-        device.requests += 1;
-        let (request, line) = (device.requests, device.line);
-        let said = match output {
-            Output::Post(envelope) => {
-                let keys = self.keys_for(who);
-                if let Some(sealed) = unbox(&keys, &envelope).filter(|_| line.is_some()) {
-                    let (by, at_ms) = (who, self.now.mono_ms);
-                    let envelope = envelope.clone();
-                    self.posted.push(Posted { by, at_ms, envelope, sealed });
-                }
-                ToRelay::from(Post { request, envelope })
-            }
-            Output::OpenSession { session_id, end_hash } => {
-                ToRelay::from(OpenSession { request, session_id, end_hash })
-            }
-            Output::EndSession { session_id, preimage } => {
-                ToRelay::from(EndSession { session_id, preimage })
-            }
-            Output::FetchBundle { slot } => {
-                self.device(who)?.slots.insert(request, slot);
-                ToRelay::from(GetBundle { request, slot })
-            }
-            Output::StorePrekey { private, slot, blob, .. } => {
-                self.device(who)?.stored.push(copy(&private));
-                let blob = Blob::new(blob).map_err(|_| Fault::of("bundle too long"))?;
-                ToRelay::from(PutBundle { request, slot, blob })
-            }
-            Output::Upload { slot, blob } => {
-                let blob = Blob::new(blob).map_err(|_| Fault::of("upload too long"))?;
-                ToRelay::from(PutBundle { request, slot, blob })
-            }
-            Output::Media(frame) => {
-                self.frames.push((who, frame.clone()));
-                return line.map_or(Ok(()), |l| self.relay.bytes(l, pack_media(&frame), now));
-            }
-            Output::ReadAgain => {
-                self.disconnect(who)?;
-                return self.connect(who);
-            }
-            Output::Play { idx, packet, .. } => {
-                self.device(who)?.heard.push((idx, packet));
-                return Ok(());
-            }
-            Output::ErasePrekey { .. }
-            | Output::KeepDeputies { .. }
-            | Output::Forget { .. }
-            | Output::Met { .. }
-            | Output::Changed => return Ok(()),
-        };
-        line.map_or(Ok(()), |line| self.relay.say(line, &said, now))
-    }
-
-    /// Takes what the hub has for everyone. Says whether there was anything.
-    fn deliver(&mut self) -> Held<bool> {
-        let mut any = false;
-        let lines: Vec<_> = self.devices.iter().map(|(who, d)| (*who, d.line)).collect();
-        for (who, line) in lines {
-            let Some(line) = line else { continue };
-            let batch = self.relay.take(line)?;
-            any |= !batch.is_empty();
-            for message in batch.control {
-                let Ok(Packet::Control(body)) = Packet::parse(&message) else { continue };
-                let message = from_bytes(body).map_err(|_| Fault::of("the hub's message"))?;
-                self.told(who, message)?;
-            }
-            for message in batch.media {
-                let Ok(Packet::Media(frame)) = Packet::parse(&message) else { continue };
-                if self.passes(who, &Parcel::Media) {
-                    self.input(who, Input::Media(frame))?;
-                }
-            }
-        }
-        if let Some(line) = self.mallory {
-            any |= !self.relay.take(line)?.is_empty();
-        }
-        Ok(any)
-    }
-
-    fn passes(&mut self, to: Who, parcel: &Parcel<'_>) -> bool {
-        let mut censor = self.censor.take();
-        let passes = censor.as_mut().is_none_or(|censor| censor(to, parcel));
-        self.censor = censor;
-        passes
-    }
-
-    fn told(&mut self, who: Who, message: ToClient) -> Held {
-        match message {
-            ToClient::Welcome(welcome) => {
-                self.input(who, Input::Boards(welcome.boards.as_slice().len()))
-            }
-            ToClient::Delivered(delivered) => {
-                let (poster, envelope) = (delivered.from, delivered.envelope);
-                let keys = self.keys_for(who);
-                let passes = unbox(&keys, &envelope)
-                    .or_else(|| unbox(&self.link.keys(), &envelope))
-                    .is_none_or(|s| self.passes(who, &Parcel::Control(&envelope, &s)));
-                if !passes {
-                    self.withheld.push((who, poster, envelope));
-                    return Ok(());
-                }
-                self.input(who, Input::Delivered { poster, envelope: &envelope })
-            }
-            ToClient::CaughtUp(_) => {
-                let Some(session_id) = self.posted.last().map(|p| p.envelope.session_id) else {
-                    return Ok(());
-                };
-                self.input(who, Input::CaughtUp { session_id })
-            }
-            ToClient::BoardGone(_) => {
-                self.deleted += 1;
-                Ok(())
-            }
-            ToClient::Bundle(bundle) => {
-                let Some(slot) = self.device(who)?.slots.remove(&bundle.request) else {
-                    return Ok(());
-                };
-                let blob = bundle.blob.as_ref().map(|blob| blob.as_slice());
-                self.input(who, Input::Bundle { slot, blob })
-            }
-            ToClient::PeerGone(gone) => {
-                if !self.passes(who, &Parcel::Gone) {
-                    return Ok(());
-                }
-                self.input(who, Input::PeerGone { poster: gone.peer.pseudonym })
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Lets time pass, tick by tick.

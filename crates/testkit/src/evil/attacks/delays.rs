@@ -171,7 +171,7 @@ pub(super) fn withheld_acks(seed: u64, most: u64) -> Result<Outcome, Fault> {
         let (hidden, authors) = (to.clone(), from.clone());
         let authors: Vec<_> = authors.iter().map(|who| stage.fp(who).0).collect();
         stage.censor = Some(Box::new(move |who, p| match p {
-            Parcel::Control(_, s) if s.kind == Kind::Ack => {
+            Parcel::Control(s) if s.kind == Kind::Ack => {
                 !(hidden.contains(&who) && authors.contains(&s.from))
             }
             _ => true,
@@ -219,7 +219,7 @@ pub(super) fn withheld_wraps(seed: u64, most: u64) -> Result<Outcome, Fault> {
         }
         let hidden = to.clone();
         stage.censor = Some(Box::new(move |who, p| {
-            !(hidden.contains(&who) && matches!(p, Parcel::Control(_, s) if s.kind == Kind::Wrap))
+            !(hidden.contains(&who) && matches!(p, Parcel::Control(s) if s.kind == Kind::Wrap))
         }));
         stage.command("ines", Command::RotateNow)?;
         let (h, _) = stage.head()?;
@@ -231,12 +231,8 @@ pub(super) fn withheld_wraps(seed: u64, most: u64) -> Result<Outcome, Fault> {
             if stage.look(who)?.knows(&h) {
                 wrong = Some(format!("{who} holds a key that it never got"));
             }
-            let counted = |m: &&(_, _, bool, _, _)| -> bool {
-                let (of, _, confirmed, _, _): &(standfast_crypto::Fingerprint, _, bool, _, _) = m;
-                *of == fp && *confirmed
-            };
             let shown = stage.look("ines")?.members;
-            if shown.iter().any(|m| counted(&m)) {
+            if shown.iter().any(|m| m.fp == fp && m.confirmed) {
                 wrong = Some(format!("{who} counts as confirmed without a key"));
             }
             let heard = stage.hearers("ines")?.contains(&who);

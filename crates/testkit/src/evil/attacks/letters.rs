@@ -7,8 +7,9 @@ use standfast_wire::control::{
 
 use super::{HOSTS, MEMBERS, open_room, team};
 use crate::evil::forge::{flipped, hash_of, read};
+use crate::evil::look::Look;
 use crate::evil::rogue::list;
-use crate::evil::stage::{Look, Parcel, Stage, Who};
+use crate::evil::stage::{Parcel, Stage, Who};
 use crate::evil::{Fault, Held, Outcome};
 
 /// Tries in one room.
@@ -16,15 +17,14 @@ const EACH: u64 = 100;
 
 /// A new epoch whose confirmations nobody gets.
 fn unconfirmed(stage: &mut Stage) -> Held<Hash> {
-    stage.censor =
-        Some(Box::new(|_, p| !matches!(p, Parcel::Control(_, s) if s.kind == Kind::Ack)));
+    stage.censor = Some(Box::new(|_, p| !matches!(p, Parcel::Control(s) if s.kind == Kind::Ack)));
     stage.withheld.clear();
     stage.command("ines", Command::RotateNow)?;
     Ok(stage.head()?.0)
 }
 
 fn confirmed(look: &Look) -> usize {
-    look.members.iter().filter(|m| m.2).count()
+    look.members.iter().filter(|m| m.confirmed).count()
 }
 
 /// Hands everyone what was withheld; then all show all as confirmed.
@@ -56,7 +56,7 @@ pub(super) fn forged_ack(seed: u64, most: u64) -> Result<Outcome, Fault> {
         let other = stage.dice.pick(&real).unwrap_or_else(|| theirs.clone());
         let said = KeyAck { h_e: h, liveness_nonce: stage.dice.bytes(), bundle: None };
         let way = stage.dice.below(7);
-        let me = stage.identity(of);
+        let (me, bit) = (stage.identity(of), stage.dice.word() as usize);
         let forged = match way {
             0 => Sealed { from: as_fp, mac: theirs.mac, ..stage.letter(&by, Kind::Ack, &said)? },
             1 => Sealed { mac: Some(stage.dice.bytes()), ..stage.letter(&me, Kind::Ack, &said)? },
@@ -70,10 +70,7 @@ pub(super) fn forged_ack(seed: u64, most: u64) -> Result<Outcome, Fault> {
                 mac: other.mac.filter(|_| other.from != as_fp),
                 ..stage.letter(&me, Kind::Ack, &said)?
             },
-            _ => flipped(&theirs, {
-                let bit = stage.dice.word() as usize;
-                bit
-            }),
+            _ => flipped(&theirs, bit),
         };
         let envelope = stage.enclose(&forged)?;
         let before = stage.look(to)?;

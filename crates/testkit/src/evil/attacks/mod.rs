@@ -9,6 +9,7 @@ mod orders;
 mod owners;
 mod talk;
 mod terms;
+mod twins;
 mod vouches;
 
 use standfast_meeting::Admission;
@@ -24,8 +25,8 @@ pub const ATTACKS: &[Attack] = &[
     Attack { name: "withheld-acks", batch: delays::withheld_acks },
     Attack { name: "withheld-wraps", batch: delays::withheld_wraps },
     Attack { name: "liar-about-leavers", batch: delays::liar_about_leavers },
-    Attack { name: "two-boards", batch: branches::two_boards },
-    Attack { name: "restored-generator", batch: branches::restored_generator },
+    Attack { name: "two-boards", batch: twins::two_boards },
+    Attack { name: "restored-generator", batch: twins::restored_generator },
     Attack { name: "merge-preference-forged", batch: branches::merge_preference_forged },
     Attack { name: "takeover-out-of-turn", batch: terms::takeover_out_of_turn },
     Attack { name: "stolen-handover", batch: terms::stolen_handover },

@@ -1,0 +1,4 @@
+//! The testkit's own rooms, in small numbers: the same code runs in large ones from `cargo xtask`.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod evil;
