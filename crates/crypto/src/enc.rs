@@ -5,6 +5,7 @@ use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use minicbor::Encoder;
 use sha2::{Digest, Sha256, Sha512};
+use zeroize::Zeroize;
 
 use crate::Secret;
 
@@ -101,7 +102,11 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 /// `KDF(salt, ikm, info; N) = HKDF-SHA-512` (RFC 5869). `N` is at most 255 · 64.
 #[must_use]
 pub fn kdf<const N: usize>(salt: &[u8], ikm: &[u8], info: Enc) -> Secret<N> {
-    fill(&Hkdf::<Sha512>::new(Some(salt), ikm), &info.finish())
+    let (mut prk, hkdf) = Hkdf::<Sha512>::extract(Some(salt), ikm);
+    #[cfg(feature = "expose-secrets-to-tests")]
+    crate::reveal::born("prk", &prk);
+    prk.as_mut_slice().zeroize();
+    fill(&hkdf, &info.finish())
 }
 
 /// `HKDF-Expand(prk, info, N)` (RFC 5869 §2.3) with a pseudorandom key of at least 32 bytes.
@@ -111,7 +116,7 @@ pub fn kdf<const N: usize>(salt: &[u8], ikm: &[u8], info: Enc) -> Secret<N> {
 #[must_use]
 pub fn expand<const N: usize>(prk: &[u8], info: Enc) -> Secret<N> {
     let info = info.finish();
-    Secret::from_fn(|out| {
+    Secret::derived(&info, |out| {
         let mut previous = zeroize::Zeroizing::new([0u8; 64]);
         for (i, chunk) in out.chunks_mut(64).enumerate() {
             let mut mac = keyed(prk);
@@ -145,7 +150,7 @@ fn keyed(prk: &[u8]) -> Hmac<Sha512> {
 }
 
 fn fill<const N: usize>(hkdf: &Hkdf<Sha512>, info: &[u8]) -> Secret<N> {
-    Secret::from_fn(|out| {
+    Secret::derived(info, |out| {
         if hkdf.expand(info, out).is_err() {
             unreachable!("N is a small constant, far below the limit of 16,320 bytes")
         }

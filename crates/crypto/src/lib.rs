@@ -31,6 +31,8 @@ mod known_answers;
 mod link;
 mod pairing;
 mod passphrase;
+#[cfg(feature = "expose-secrets-to-tests")]
+pub mod reveal;
 mod secret;
 mod spoken;
 #[cfg(test)]

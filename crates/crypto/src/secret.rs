@@ -16,13 +16,32 @@ pub struct Secret<const N: usize>(Box<[u8; N]>);
 
 impl<const N: usize> Secret<N> {
     /// A zeroed box that `fill` writes the secret into.
+    #[cfg_attr(feature = "expose-secrets-to-tests", track_caller)]
     pub fn from_fn(fill: impl FnOnce(&mut [u8; N])) -> Self {
+        let secret = Self::filled(fill);
+        #[cfg(feature = "expose-secrets-to-tests")]
+        crate::reveal::born(core::panic::Location::caller().file(), secret.expose());
+        secret
+    }
+
+    /// A secret that was derived with `info`.
+    pub(crate) fn derived(info: &[u8], fill: impl FnOnce(&mut [u8; N])) -> Self {
+        let secret = Self::filled(fill);
+        #[cfg(feature = "expose-secrets-to-tests")]
+        crate::reveal::born(crate::reveal::label_of(info), secret.expose());
+        #[cfg(not(feature = "expose-secrets-to-tests"))]
+        let _ = info;
+        secret
+    }
+
+    fn filled(fill: impl FnOnce(&mut [u8; N])) -> Self {
         let mut secret = Self(Box::new([0; N]));
         fill(&mut secret.0);
         secret
     }
 
     /// Copies the secret out of `bytes` and wipes them.
+    #[cfg_attr(feature = "expose-secrets-to-tests", track_caller)]
     pub fn from_slice_wiping(bytes: &mut [u8; N]) -> Self {
         let secret = Self::from_fn(|out| out.copy_from_slice(bytes));
         bytes.zeroize();
@@ -30,6 +49,7 @@ impl<const N: usize> Secret<N> {
     }
 
     /// A fresh random secret.
+    #[cfg_attr(feature = "expose-secrets-to-tests", track_caller)]
     pub fn random(entropy: &mut dyn crate::Entropy) -> Self {
         Self::from_fn(|out| entropy.fill(out))
     }

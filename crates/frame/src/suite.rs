@@ -77,6 +77,8 @@ impl KeyDerivation for Suite5 {
         let hkdf = extract(base.as_ref());
         expand(&hkdf, &get_hkdf_key_expand_label(kid, suite), &mut *key)?;
         expand(&hkdf, &get_hkdf_salt_expand_label(kid, suite), &mut *salt)?;
+        #[cfg(feature = "expose-secrets-to-tests")]
+        standfast_crypto::reveal::born("sframe key", &*key);
         let cipher = Box::new(Aes256Gcm::new((&*key).into()));
         Ok(StepKey { cipher, salt })
     }
@@ -122,6 +124,8 @@ impl AeadDecrypt for Suite5 {
 /// HKDF-Extract with the empty salt that RFC 9605 prescribes.
 pub(crate) fn extract(base: &[u8]) -> Hkdf<Sha512> {
     let (mut prk, hkdf) = Hkdf::<Sha512>::extract(Some(&[]), base);
+    #[cfg(feature = "expose-secrets-to-tests")]
+    standfast_crypto::reveal::born("prk", &prk);
     prk.as_mut_slice().zeroize();
     hkdf
 }

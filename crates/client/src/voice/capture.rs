@@ -153,6 +153,8 @@ impl CaptureThread {
             // A frame that cannot be coded is a lost frame, which the receivers conceal.
             return;
         };
+        #[cfg(feature = "expose-secrets-to-tests")]
+        super::reveal::spoken(&frame, &packet);
         // Wraps after a day.
         let media_ts = ts as u32;
         if let (true, Some(packet)) = (self.shared.hears_itself(), Packet::new(&packet)) {

@@ -17,6 +17,8 @@ mod capture;
 mod frames;
 mod pcm;
 mod playout;
+#[cfg(feature = "expose-secrets-to-tests")]
+mod reveal;
 mod shared;
 mod sink;
 mod source;

@@ -87,6 +87,8 @@ impl PlayoutThread {
     fn obey(&mut self, order: ToPlayout, sink: &mut Sink) {
         match order {
             ToPlayout::Frame { speaker, media_ts, arrival_us, packet } => {
+                #[cfg(feature = "expose-secrets-to-tests")]
+                super::reveal::came(&packet);
                 if let Some(speaker) = self.speaker(speaker) {
                     speaker.incoming.push(arrival_us, media_ts, &packet);
                 }
@@ -127,6 +129,8 @@ impl PlayoutThread {
             if !speaker.incoming.pull(now_us, &mut block) {
                 continue;
             }
+            #[cfg(feature = "expose-secrets-to-tests")]
+            super::reveal::heard(&block);
             let level = speaker.incoming.level();
             speaker.level = speaker.level.max(level);
             others_sound |= *id != SELF && level.peak > SOUND;
