@@ -7,7 +7,6 @@
 mod args;
 mod clipboard;
 mod commands;
-mod harden;
 mod window;
 
 use anyhow::Context as _;
@@ -15,8 +14,12 @@ use clap::Parser as _;
 use standfast_desk::Desk;
 use tauri::RunEvent;
 
+#[global_allocator]
+static WIPING: standfast_harden::Wiping = standfast_harden::WIPING;
+
 fn main() -> anyhow::Result<()> {
-    harden::process().context("protecting this process from being read")?;
+    standfast_harden::quiet_panics();
+    standfast_harden::process().context("protecting this process from being read")?;
     let args = args::Args::parse();
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())

@@ -13,6 +13,9 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::Context as _;
 
+#[global_allocator]
+static WIPING: standfast_harden::Wiping = standfast_harden::WIPING;
+
 /// Names the file, which must exist.
 const FILE: &str = "STANDFAST_REVEAL_TO";
 /// Bytes of a label that are written: its end, where a file's name is.
@@ -22,6 +25,7 @@ static SECRETS: OnceLock<Mutex<File>> = OnceLock::new();
 static PANIC: AtomicBool = AtomicBool::new(false);
 
 fn main() -> anyhow::Result<ExitCode> {
+    standfast_harden::quiet_panics();
     let path = std::env::var_os(FILE).with_context(|| format!("${FILE} is not set"))?;
     let _ = SECRETS.set(Mutex::new(File::options().append(true).open(path)?));
     standfast_crypto::reveal::tell(write);

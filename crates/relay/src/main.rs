@@ -13,6 +13,10 @@ use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 
+// The relay holds no key of a meeting, but that of its certificate, its token, and who is where.
+#[global_allocator]
+static WIPING: standfast_harden::Wiping = standfast_harden::WIPING;
+
 /// Exit status of a wrong configuration, as in sysexits.h.
 const EX_CONFIG: u8 = 78;
 
@@ -43,12 +47,17 @@ struct Arguments {
     /// any name does.
     #[arg(long = "name", value_name = "NAME")]
     names: Vec<String>,
+    /// Let other processes of this user read the memory of this one, and let it dump core. For the
+    /// demo, which searches the memory for what a relay must not know.
+    #[arg(long)]
+    readable: bool,
     /// What to log, for example `info` or `standfast_relay=debug`.
     #[arg(long, default_value = "info", env = "STANDFAST_RELAY_LOG", value_name = "FILTER")]
     log: String,
 }
 
 fn main() -> ExitCode {
+    standfast_harden::quiet_panics();
     let arguments = Arguments::parse();
     match prepare(&arguments) {
         Ok((config, pin)) => match run(&arguments, config, pin) {
@@ -66,6 +75,9 @@ fn fail(error: &anyhow::Error, status: u8) -> ExitCode {
 
 /// Everything that can be wrong before a socket is opened.
 fn prepare(arguments: &Arguments) -> anyhow::Result<(Config, Option<[u8; 32]>)> {
+    if !arguments.readable {
+        standfast_harden::process()?;
+    }
     let filter = EnvFilter::try_new(&arguments.log).context("--log is no filter")?;
     // Only our own words: libraries trace whole messages, and ours name nobody.
     let ours = filter_fn(|metadata| metadata.target().starts_with("standfast_relay"));

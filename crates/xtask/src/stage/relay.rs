@@ -17,7 +17,7 @@ impl Relay {
     /// Starts `standfast-relay` on a free port of this computer.
     pub(crate) fn start(session: &Session) -> anyhow::Result<Self> {
         let mut command = session.command(release_binary("standfast-relay"));
-        command.args(["--listen", "127.0.0.1:0", "--log", "debug"]);
+        command.args(["--listen", "127.0.0.1:0", "--log", "debug", "--readable"]);
         let (child, output) = Child::start_reading("relay", &mut command, session.logs())?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;

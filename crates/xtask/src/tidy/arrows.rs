@@ -4,11 +4,11 @@ use cargo_metadata::{DependencyKind, Metadata, Package};
 
 /// Every crate of ours and the crates of ours that it may use, as in ARCHITECTURE.md.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("app", &["desk", "ipc"]),
+    ("app", &["desk", "harden", "ipc"]),
     ("audio", &["media"]),
     // Measures what is inside, beside its peers; no product.
     ("bench", &["client", "crypto", "frame", "meeting", "relay", "wire"]),
-    ("cli", &["client", "crypto", "meeting", "vault"]),
+    ("cli", &["client", "crypto", "harden", "meeting", "vault"]),
     // The driver logs in with an identity and sizes frames, so it names types of `crypto` and
     // `frame` beside those of the engine.
     ("client", &["audio", "crypto", "frame", "media", "meeting", "vault", "wire"]),
@@ -17,10 +17,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("frame", &["crypto"]),
     // Everything that reads bytes from outside.
     ("fuzz", &["client", "crypto", "frame", "ipc", "media", "meeting", "relay", "vault", "wire"]),
+    ("harden", &[]),
     ("ipc", &["meeting"]),
     ("media", &[]),
     ("meeting", &["crypto", "frame", "wire"]),
-    ("relay", &["wire"]),
+    // `harden` knows nothing of ours; every program needs it.
+    ("relay", &["harden", "wire"]),
     ("testkit", &["crypto", "frame", "meeting", "relay", "wire"]),
     ("vault", &["crypto"]),
     ("wire", &[]),
