@@ -17,6 +17,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use standfast_client::profile::Profile;
+use standfast_crypto::on_wiped_stack;
 
 /// Encrypted standups without a window.
 #[derive(Parser)]
@@ -170,8 +172,12 @@ pub fn run() -> anyhow::Result<ExitCode> {
     if let Command::Journal(JournalCommand::Verify { file }) = &cli.command {
         return journal::check(file);
     }
-    let profile = identity::open(&cli.profile)?;
-    match cli.command {
+    let profile = on_wiped_stack(|| identity::open(&cli.profile))?;
+    on_wiped_stack(|| carry_out(profile, cli.command))
+}
+
+fn carry_out(profile: Profile, command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Fingerprint => report::fingerprint(profile.identity.fingerprint())?,
         Command::New { relay, title, passphrase_file } => {
             attend::create(&profile, &relay, &title, passphrase_file.as_deref())?

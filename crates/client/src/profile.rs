@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use standfast_crypto::{
-    Fingerprint, Identity, Link, PRIVATE_BUNDLE, PairingCode, PrivateBundle, Secret,
+    Fingerprint, Identity, Link, PRIVATE_BUNDLE, PairingCode, PrivateBundle, Secret, on_wiped_stack,
 };
 use standfast_meeting::{Admission, Config, Hosts, Known, Opening, Part, Policy};
 use standfast_vault::{Device, OpenVault, Opened, SecretError, StoreError, StoredMeeting, Trust};
@@ -91,7 +91,9 @@ impl Profile {
     /// Takes over what the vault opened.
     #[must_use]
     pub fn new(opened: Opened) -> Self {
-        Self { identity: Arc::new(Identity::from_seed(opened.seed)), vault: opened.vault }
+        let Opened { seed, vault, .. } = opened;
+        let identity = on_wiped_stack(|| Arc::new(Identity::from_seed(seed)));
+        Self { identity, vault }
     }
 
     /// Pinned keys, for the engine.
@@ -226,6 +228,15 @@ impl Profile {
     /// # Errors
     /// [`ProfileError`].
     pub fn keep(
+        &self,
+        meeting_id: &[u8; 16],
+        call: &Call,
+        event: CallEvent,
+    ) -> Result<(), ProfileError> {
+        on_wiped_stack(|| self.keep_one(meeting_id, call, event))
+    }
+
+    fn keep_one(
         &self,
         meeting_id: &[u8; 16],
         call: &Call,

@@ -35,6 +35,7 @@ mod passphrase;
 pub mod reveal;
 mod secret;
 mod spoken;
+mod stack;
 #[cfg(test)]
 mod testing;
 mod wrap;
@@ -50,6 +51,7 @@ pub use pairing::PairingCode;
 pub use passphrase::{EmptyPassphrase, Passphrase, PassphraseKey, normalize_passphrase};
 pub use secret::Secret;
 pub use spoken::{SpokenCode, SpokenShare};
+pub use stack::{on_wiped_stack, wipe_stack};
 pub use wrap::{Contact, GeneratorKey, MAX_SKIP, ReceiveChain, SendChain, Unwrapped, Wrapped};
 
 /// Where random bytes come from. The app passes the operating system, a test passes a seed.

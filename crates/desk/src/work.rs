@@ -47,7 +47,8 @@ impl Worker {
     pub(crate) fn run(&self, name: &str, work: impl FnOnce() -> Done + Send + 'static) {
         let requests = self.requests.clone();
         let spawned = std::thread::Builder::new().name(name.into()).spawn(move || {
-            let _ = requests.send(Request::Done(Box::new(work())));
+            let done = standfast_crypto::on_wiped_stack(work);
+            let _ = requests.send(Request::Done(Box::new(done)));
         });
         if let Err(err) = spawned {
             tracing::error!(%err, name, "no thread");

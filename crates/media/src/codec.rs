@@ -70,6 +70,14 @@ impl Encoder {
     }
 }
 
+impl Drop for Encoder {
+    /// Wipes the sound that it remembers: its memory is the C library's, which frees it as it is.
+    fn drop(&mut self) {
+        // Cannot fail; an encoder that is not reset leaves 120 ms of sound in freed memory.
+        let _ = self.0.reset_state();
+    }
+}
+
 /// Decodes the packets of one sender and conceals the ones that are missing.
 pub struct Decoder(opus::Decoder);
 
@@ -104,6 +112,13 @@ impl Decoder {
         frame.fill(0.0);
         self.0.decode_float(&[], frame, false)?;
         Ok(())
+    }
+}
+
+impl Drop for Decoder {
+    /// Wipes the sound that it remembers, as [`Encoder`] does.
+    fn drop(&mut self) {
+        let _ = self.0.reset_state();
     }
 }
 

@@ -142,6 +142,8 @@ impl Call {
     pub fn start(
         config: CallConfig,
     ) -> Result<(Self, mpsc::UnboundedReceiver<CallEvent>), StartError> {
+        // New threads begin with the registers of this one, and save them on their own stacks.
+        standfast_crypto::wipe_stack();
         let (voice, captured) = Voice::start(config.voice.clone())?;
         let voice = Arc::new(voice);
         let (asks, asked) = mpsc::unbounded_channel();
@@ -152,7 +154,7 @@ impl Call {
         let thread = std::thread::Builder::new().name("call".into()).spawn(move || {
             // Every frame passes through here, in both directions.
             crate::priority::raise();
-            runtime.block_on(runner.run());
+            standfast_crypto::on_wiped_stack(|| runtime.block_on(runner.run()));
         })?;
         let started = std::time::Instant::now();
         Ok((Self { asks, view, voice: weak, started, thread: Some(thread) }, happened))

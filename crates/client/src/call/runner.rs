@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use standfast_crypto::{on_wiped_stack, wipe_stack};
 use standfast_meeting::{Input, Meeting, Opening, Output, Phase};
 use standfast_wire::codec::Blob;
 use standfast_wire::relay::{Board, ToClient};
@@ -107,9 +108,11 @@ impl Runner {
             self.after_input();
         }
         self.publish();
-        drop(self.voice);
-        self.line.finish().await;
         let journal = Arc::new(self.meeting.signed_journal());
+        // Before the farewell, which may take a second: what was held and said is over now.
+        drop((self.meeting, self.captured, self.voice));
+        wipe_stack();
+        self.line.finish().await;
         self.view.send_modify(|view| (view.journal, view.over) = (Some(journal), true));
     }
 
@@ -152,7 +155,13 @@ impl Runner {
     }
 
     fn input(&mut self, input: Input<'_>) {
-        self.meeting.handle(input, clock::now());
+        // Frames come hundreds of times a second, and every 64th derives a key: what they leave is
+        // wiped with the next tick or message.
+        if matches!(input, Input::Media(_) | Input::Voice { .. }) {
+            self.meeting.handle(input, clock::now());
+        } else {
+            on_wiped_stack(|| self.meeting.handle(input, clock::now()));
+        }
     }
 
     fn line_event(&mut self, event: LineEvent) {

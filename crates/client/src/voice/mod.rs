@@ -160,7 +160,7 @@ impl Voice {
     ) -> Result<(), std::io::Error> {
         let raised = || {
             crate::priority::raise();
-            run();
+            standfast_crypto::on_wiped_stack(run);
         };
         self.threads.push(std::thread::Builder::new().name(name.into()).spawn(raised)?);
         Ok(())
