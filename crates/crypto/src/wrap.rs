@@ -226,6 +226,8 @@ impl ReceiveChain {
         let opened = aead::open(&key, &[0; 12], &aad(label, h, from, to, n), ct)?;
         let mut plain = zeroize::Zeroizing::new(opened);
         let bytes: &mut [u8; 32] = plain.as_mut_slice().try_into().map_err(|_| Refused)?;
+        #[cfg(feature = "expose-secrets-to-tests")]
+        crate::reveal::born("SF1/es", bytes);
         Ok((Secret::from_slice_wiping(bytes), next))
     }
 }

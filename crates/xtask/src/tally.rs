@@ -104,13 +104,14 @@ fn run_counting(command: &mut Command) -> anyhow::Result<Counts> {
     Ok(counts)
 }
 
-/// Reads the summary line of cargo's test harness, of Vitest, and of our own end-to-end test.
+/// Reads the summary line of cargo's test harness, of Vitest, and of our own stage.
 fn summary(line: &str) -> Option<(u64, u64)> {
     let line = plain(line);
     let line = line.trim();
     let is_summary = line.starts_with("test result:")
         || line.starts_with("Tests ")
-        || line.starts_with("end-to-end:");
+        || line.starts_with("end-to-end:")
+        || line.starts_with("erasure:");
     is_summary.then(|| (before(line, "passed"), before(line, "failed")))
 }
 

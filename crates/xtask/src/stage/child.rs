@@ -102,6 +102,21 @@ impl Child {
         self.signal(Signal::INT);
     }
 
+    /// Ends it at once.
+    pub(crate) fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// Lets nothing of it run until [`Child::go_on`].
+    pub(crate) fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// The end of [`Child::pause`].
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
     /// Asks it to end, waits, and ends it if it does not.
     pub(crate) fn stop(&mut self) {
         if std::mem::replace(&mut self.stopped, true) {

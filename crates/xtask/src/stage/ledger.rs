@@ -35,13 +35,13 @@ impl Ledger {
         }
     }
 
-    /// Prints the sums.
+    /// Prints the sums of what was tested.
     ///
     /// # Errors
     /// When anything failed.
-    pub(crate) fn finish(&self) -> anyhow::Result<()> {
-        println!("end-to-end: {} passed, {} failed", self.passed, self.failed);
-        anyhow::ensure!(self.failed == 0, "{} end-to-end checks failed", self.failed);
+    pub(crate) fn finish(&self, what: &str) -> anyhow::Result<()> {
+        println!("{what}: {} passed, {} failed", self.passed, self.failed);
+        anyhow::ensure!(self.failed == 0, "{} checks of {what} failed", self.failed);
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ mod blind;
 mod child;
 mod demo;
 mod e2e;
+mod erasure;
 mod figures;
 mod gate;
 mod guest;
@@ -58,6 +59,12 @@ enum Command {
     },
     /// The end-to-end test.
     Test,
+    /// Looks for secrets in the memory of a meeting's processes, before and after its end.
+    Erasure {
+        /// How many meetings to hold.
+        #[arg(long, default_value_t = 1)]
+        runs: usize,
+    },
     /// Opens one window and takes a picture of it: a check of the stage itself.
     Look,
 }
@@ -89,6 +96,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             }
         }
         Command::Test => e2e::run(&root().join("target/e2e")).await,
+        Command::Erasure { runs } => erasure::run(&root().join("target/erasure"), runs).await,
         Command::Look => look().await,
     }
 }

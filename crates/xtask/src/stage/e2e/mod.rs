@@ -80,7 +80,7 @@ pub(crate) async fn run(out: &Path) -> anyhow::Result<()> {
             break;
         }
     }
-    ledger.finish()
+    ledger.finish("end-to-end")
 }
 
 struct Test {

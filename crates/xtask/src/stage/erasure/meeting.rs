@@ -1,0 +1,250 @@
+//! The meeting that is searched, step by step.
+
+use super::Search;
+use super::memory::Region;
+use super::needles::{Found, Needles, Sorted};
+use super::person::{Person, Running};
+use crate::child::Child;
+use anyhow::{Context as _, ensure};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use xtask::paths::release_binary;
+
+/// The checks in their order, by name. Each goes on where the one before ended.
+pub(crate) const CHECKS: [&str; 8] = [
+    "four people are in a meeting and speak",
+    "during the meeting the search finds its secrets, and none that is to be erased by then",
+    "the relay holds no secret of anyone",
+    "after a panic nothing is left",
+    "after leaving nothing is left",
+    "after a crash nothing is on disk, and nothing comes back with the next start",
+    "after the end nothing is left with the organizer",
+    "after the end nothing is left with a member",
+];
+
+/// When the positive control is taken.
+pub(crate) const DURING: &str = "during the meeting";
+
+/// How long secrets may live after the end.
+const AFTER: Duration = Duration::from_secs(1);
+/// How long is spoken before the search: some steps of the ratchet.
+const SPEAKING: Duration = Duration::from_secs(4);
+
+/// What must be found while the meeting runs, with everyone.
+const HELD: [&str; 11] = [
+    "identity",
+    "link",
+    "ack key",
+    "sender base keys",
+    "frame keys",
+    "wrap chains",
+    "contact bundles",
+    "packets out",
+    "packets in",
+    "sound out",
+    "sound in",
+];
+/// What lives for one step only, and is gone while the meeting runs.
+const PASSED: [&str; 2] = ["epoch secrets", "wrap keys"];
+
+/// What a profile is given again with its next start, by design.
+const GIVEN_AGAIN: [&str; 4] = ["identity", "profile", "link", "contact bundles"];
+
+/// Relay and participants. Dropping it stops them.
+pub(crate) struct Meeting {
+    people: Vec<Person>,
+    /// Those who were started, in the same order.
+    running: Vec<Running>,
+    relay: Child,
+    address: String,
+    link: String,
+    speech: PathBuf,
+    pub(crate) searches: Vec<Search>,
+}
+
+/// Places in [`Meeting`]'s lists.
+const INES: usize = 0;
+const LEO: usize = 1;
+const SANA: usize = 2;
+const MINA: usize = 3;
+
+impl Meeting {
+    /// Starts a relay; nobody is there yet.
+    pub(crate) fn open(folder: &Path, out: &Path) -> anyhow::Result<Self> {
+        let (relay, address) = relay(out)?;
+        let speech = folder.join("speech.wav");
+        say(&speech)?;
+        let people = ["ines", "leo", "sana", "mina"].map(|name| Person::new(name, folder));
+        Ok(Self {
+            people: people.into_iter().collect::<Result<_, _>>()?,
+            running: Vec::new(),
+            relay,
+            address,
+            link: String::new(),
+            speech,
+            searches: Vec::new(),
+        })
+    }
+
+    pub(crate) async fn check(&mut self, at: usize) -> anyhow::Result<()> {
+        match at {
+            0 => self.together().await,
+            1 => self.during(),
+            2 => self.at_the_relay(),
+            3 => self.panic().await,
+            4 => self.leave().await,
+            5 => self.crash().await,
+            6 => self.end().await,
+            _ => self.ended().await,
+        }
+    }
+
+    async fn together(&mut self) -> anyhow::Result<()> {
+        self.link = self.people[INES].create(&self.address).await?;
+        for (person, members) in self.people.iter_mut().zip(1..) {
+            self.running.push(person.join(&self.link, &self.speech)?);
+            self.running[INES].live(members).await?;
+        }
+        for running in &mut self.running {
+            running.live(4).await?;
+        }
+        tokio::time::sleep(SPEAKING).await;
+        Ok(())
+    }
+
+    fn during(&mut self) -> anyhow::Result<()> {
+        let mut wrong = Vec::new();
+        for who in [INES, LEO, SANA, MINA] {
+            let name = self.people[who].name();
+            let found = self.search(who, DURING)?;
+            let has = |kind: &str| found.by_kind.contains_key(kind);
+            let organizers = (who == INES).then_some("generator key");
+            let missing = HELD.into_iter().chain(organizers).filter(|kind| !has(kind));
+            wrong.extend(missing.map(|kind| format!("no {kind} with {name}")));
+            let still = PASSED.into_iter().filter(|kind| has(kind));
+            wrong.extend(still.map(|kind| format!("still {kind} with {name}")));
+        }
+        ensure!(wrong.is_empty(), "{}", wrong.join(", "));
+        Ok(())
+    }
+
+    fn at_the_relay(&mut self) -> anyhow::Result<()> {
+        let mut all = Needles::default();
+        for running in &self.running {
+            all.extend(running.needles()?);
+        }
+        let found = all.sorted().search(self.relay.id())?;
+        self.note("relay", "for everyone's secrets", found)
+    }
+
+    async fn panic(&mut self) -> anyhow::Result<()> {
+        self.running[MINA].panic()?;
+        self.running[MINA].over().await?;
+        self.nothing_left(MINA, "1 s after a panic of the call's thread").await
+    }
+
+    async fn leave(&mut self) -> anyhow::Result<()> {
+        self.running[LEO].leave();
+        self.running[LEO].left().await?;
+        self.nothing_left(LEO, "1 s after leaving").await
+    }
+
+    /// The process is killed and started again: its successor must know nothing of before.
+    async fn crash(&mut self) -> anyhow::Result<()> {
+        let mut before = self.running[SANA].needles()?;
+        self.running[SANA].kill();
+        let all = self.running[SANA].needles()?.sorted();
+        let on_disk = search_files(self.people[SANA].home(), &all)?;
+        let nothing_on_disk = self.note("sana", "on disk, after being killed", on_disk);
+        self.running[SANA] = self.people[SANA].join(&self.link, &self.speech)?;
+        self.running[SANA].live(2).await?;
+        before.without(&GIVEN_AGAIN, &self.running[SANA].needles()?);
+        let found = before.sorted().search(self.running[SANA].id())?;
+        self.note("sana", "started again, for secrets of before", found)?;
+        nothing_on_disk
+    }
+
+    async fn end(&mut self) -> anyhow::Result<()> {
+        self.running[INES].leave();
+        self.running[INES].left().await?;
+        self.nothing_left(INES, "1 s after the end").await
+    }
+
+    async fn ended(&mut self) -> anyhow::Result<()> {
+        self.running[SANA].left().await?;
+        self.nothing_left(SANA, "1 s after the end").await
+    }
+
+    async fn nothing_left(&mut self, who: usize, when: &'static str) -> anyhow::Result<()> {
+        tokio::time::sleep(AFTER).await;
+        self.search(who, when)?.nothing()
+    }
+
+    fn search(&mut self, who: usize, when: &'static str) -> anyhow::Result<Found> {
+        let found = self.running[who].search()?;
+        let who = self.people[who].name().to_owned();
+        self.searches.push(Search { who, when, found: found.clone() });
+        Ok(found)
+    }
+
+    /// Writes down a search that must find nothing.
+    fn note(&mut self, who: &str, when: &'static str, found: Found) -> anyhow::Result<()> {
+        let nothing = found.nothing();
+        self.searches.push(Search { who: who.into(), when, found });
+        nothing
+    }
+}
+
+/// Looks through every file in a folder.
+fn search_files(folder: &Path, needles: &Sorted) -> anyhow::Result<Found> {
+    let mut found = needles.nothing_found();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes = std::fs::read(&path)?;
+                needles.look(&Region::file(&path, bytes.len()), 0, &bytes, &mut found);
+                found.searched_bytes += bytes.len() as u64;
+            }
+        }
+    }
+    ensure!(found.searched_bytes > 0, "the profile has no files");
+    Ok(found)
+}
+
+fn relay(out: &Path) -> anyhow::Result<(Child, String)> {
+    let mut command = Command::new(release_binary("standfast-relay"));
+    command.args(["--listen", "127.0.0.1:0", "--readable"]);
+    let (child, output) = Child::start_reading("relay", &mut command, out)?;
+    let mut line = String::new();
+    BufReader::new(output).read_line(&mut line)?;
+    let address = line.trim().rsplit('/').next().context("the relay's address")?.to_owned();
+    Ok((child, address))
+}
+
+/// Ten seconds of a voice that never says the same twice: a tone under noise, swelling.
+fn say(path: &Path) -> anyhow::Result<()> {
+    const RATE: u32 = 48_000;
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec)?;
+    let mut noise = 1_u32;
+    for n in 0..10 * RATE {
+        // Numerical Recipes' generator: enough that no two stretches are alike.
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let sine = |hz: f32| (n as f32 / RATE as f32 * hz * std::f32::consts::TAU).sin();
+        let hiss = noise as f32 / u32::MAX as f32 - 0.5;
+        let sample = (sine(3.0) * 0.5 + 0.5) * (sine(160.0) * 0.3 + hiss * 0.1);
+        writer.write_sample((sample * f32::from(i16::MAX)) as i16)?;
+    }
+    Ok(writer.finalize()?)
+}

@@ -1,0 +1,161 @@
+//! One participant of the erasure test: the real command, which also reveals its secrets to us.
+
+use super::needles::{Found, Needles};
+use crate::child::{Child, until};
+use anyhow::Context as _;
+use serde_json::Value;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, Stdio};
+use std::time::Duration;
+use xtask::paths::release_binary;
+
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The identity is kept in a file under this. It protects nothing here.
+const PASSPHRASE: &str = "erasure test";
+
+/// A participant and the folder with its profile.
+pub(crate) struct Person {
+    name: &'static str,
+    home: PathBuf,
+    runs: usize,
+}
+
+impl Person {
+    pub(crate) fn new(name: &'static str, folder: &Path) -> anyhow::Result<Self> {
+        let home = folder.join(name);
+        fs::create_dir_all(&home)?;
+        Ok(Self { name, home, runs: 0 })
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Everything that this profile wrote to disk.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Makes a standup and gives its link.
+    pub(crate) async fn create(&mut self, relay: &str) -> anyhow::Result<String> {
+        let mut running = self.start(&["new", "--relay", relay])?;
+        let link = |line: &Value| line["link"].as_str().map(str::to_owned);
+        let link = running.said("a link", link).await?;
+        running.finish().await?;
+        Ok(link)
+    }
+
+    /// Joins, and speaks `speech` again and again.
+    pub(crate) fn join(&mut self, link: &str, speech: &Path) -> anyhow::Result<Running> {
+        let speech = speech.to_string_lossy();
+        let speak = ["--speak", &speech, "--repeat"];
+        let join = ["join", link, "--name", self.name, "--admit-all"];
+        self.start(&[&join[..], &speak].concat())
+    }
+
+    fn start(&mut self, args: &[&str]) -> anyhow::Result<Running> {
+        self.runs += 1;
+        let file =
+            |what: &str| self.home.with_file_name(format!("{}-{}.{what}", self.name, self.runs));
+        let (said, secrets) = (file("jsonl"), file("secrets"));
+        File::create(&secrets)?;
+        let mut command = Command::new(release_binary("standfast-revealing"));
+        command.args(["--profile", "erasure", "--passphrase-env", "ERASURE_PASSPHRASE"]).args(args);
+        command.env_clear().env("HOME", &self.home).env("ERASURE_PASSPHRASE", PASSPHRASE);
+        command.env("STANDFAST_REVEAL_TO", &secrets).stdin(Stdio::piped());
+        let log = File::create(file("log"))?;
+        let mut child = Child::start_into(self.name, &mut command, File::create(&said)?, log)?;
+        let stdin = child.take_stdin();
+        Ok(Running { child, said, secrets, stdin })
+    }
+}
+
+/// A running command. It stays after its end until this is dropped.
+pub(crate) struct Running {
+    child: Child,
+    said: PathBuf,
+    secrets: PathBuf,
+    stdin: Option<ChildStdin>,
+}
+
+impl Running {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until this device is live among so many, all confirmed.
+    pub(crate) async fn live(&mut self, members: u64) -> anyhow::Result<()> {
+        let fits = |line: &Value| {
+            let all = [&line["members"], &line["confirmed"]].map(Value::as_u64);
+            line["phase"] == "live" && all == [Some(members); 2]
+        };
+        let what = format!("meeting of {members}");
+        let found = || self.lines().last().is_some_and(&fits).then_some(());
+        until(&what, PATIENCE, found).await.with_context(|| self.said.display().to_string())
+    }
+
+    /// Waits until this device is out of the meeting.
+    pub(crate) async fn left(&mut self) -> anyhow::Result<()> {
+        let out = |line: &Value| line["phase"].as_str().is_some_and(|p| p.starts_with("left"));
+        self.said("end", |line| out(line).then_some(())).await
+    }
+
+    /// Waits until the command has come to its end; the process goes on.
+    pub(crate) async fn over(&mut self) -> anyhow::Result<()> {
+        self.said("over", |line| (line["event"] == "over").then_some(())).await
+    }
+
+    /// Waits for a line that fits.
+    async fn said<T>(
+        &mut self,
+        what: &str,
+        fits: impl Fn(&Value) -> Option<T>,
+    ) -> anyhow::Result<T> {
+        let found = || self.lines().iter().rev().find_map(&fits);
+        until(what, PATIENCE, found).await.with_context(|| self.said.display().to_string())
+    }
+
+    fn lines(&self) -> Vec<Value> {
+        let text = fs::read_to_string(&self.said).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// Ctrl+C.
+    pub(crate) fn leave(&self) {
+        self.child.interrupt();
+    }
+
+    /// The call's thread panics at its next secret.
+    pub(crate) fn panic(&mut self) -> anyhow::Result<()> {
+        let stdin = self.stdin.as_mut().context("its input is closed")?;
+        Ok(stdin.write_all(b"panic\n")?)
+    }
+
+    /// Ends the process as a crash does.
+    pub(crate) fn kill(&self) {
+        self.child.kill();
+    }
+
+    /// Lets the process end.
+    async fn finish(mut self) -> anyhow::Result<()> {
+        self.over().await?;
+        self.stdin = None;
+        self.child.finish(PATIENCE).await
+    }
+
+    /// Stops the process, searches its memory for all that it revealed, and lets it go on.
+    pub(crate) fn search(&self) -> anyhow::Result<Found> {
+        self.child.pause();
+        let found = self.needles().and_then(|needles| needles.sorted().search(self.id()));
+        self.child.go_on();
+        found
+    }
+
+    /// What it revealed so far.
+    pub(crate) fn needles(&self) -> anyhow::Result<Needles> {
+        Needles::read(&self.secrets)
+    }
+}
