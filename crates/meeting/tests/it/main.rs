@@ -12,5 +12,6 @@ mod mallory;
 mod passphrase;
 mod rogue;
 mod room;
+mod seized;
 mod spoken;
 mod storm;

@@ -29,8 +29,8 @@ pub(crate) const DURING: &str = "during the meeting";
 
 /// How long secrets may live after the end.
 const AFTER: Duration = Duration::from_secs(1);
-/// How long is spoken before the search: some steps of the ratchet.
-const SPEAKING: Duration = Duration::from_secs(4);
+/// How long is spoken before and after a rotation: some steps of the ratchet.
+const SPEAKING: Duration = Duration::from_secs(3);
 
 /// What must be found while the meeting runs, with everyone.
 const HELD: [&str; 11] = [
@@ -111,6 +111,8 @@ impl Meeting {
             running.live(4).await?;
         }
         tokio::time::sleep(SPEAKING).await;
+        self.running[INES].command("rotate")?;
+        tokio::time::sleep(SPEAKING).await;
         Ok(())
     }
 
@@ -167,7 +169,7 @@ impl Meeting {
     }
 
     async fn end(&mut self) -> anyhow::Result<()> {
-        self.running[INES].leave();
+        self.running[INES].command("end")?;
         self.running[INES].left().await?;
         self.nothing_left(INES, "1 s after the end").await
     }

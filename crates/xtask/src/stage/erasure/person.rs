@@ -52,7 +52,7 @@ impl Person {
     pub(crate) fn join(&mut self, link: &str, speech: &Path) -> anyhow::Result<Running> {
         let speech = speech.to_string_lossy();
         let speak = ["--speak", &speech, "--repeat"];
-        let join = ["join", link, "--name", self.name, "--admit-all"];
+        let join = ["join", link, "--name", self.name, "--admit-all", "--commands"];
         self.start(&[&join[..], &speak].concat())
     }
 
@@ -128,10 +128,16 @@ impl Running {
         self.child.interrupt();
     }
 
-    /// The call's thread panics at its next secret.
-    pub(crate) fn panic(&mut self) -> anyhow::Result<()> {
+    /// One of the commands that `--commands` takes.
+    pub(crate) fn command(&mut self, command: &str) -> anyhow::Result<()> {
         let stdin = self.stdin.as_mut().context("its input is closed")?;
-        Ok(stdin.write_all(b"panic\n")?)
+        Ok(writeln!(stdin, "{command}")?)
+    }
+
+    /// The call's thread panics at its next secret.
+    pub(crate) fn panic(&self) -> anyhow::Result<()> {
+        File::create(self.secrets.with_added_extension("panic"))?;
+        Ok(())
     }
 
     /// Ends the process as a crash does.
@@ -142,7 +148,7 @@ impl Running {
     /// Lets the process end.
     async fn finish(mut self) -> anyhow::Result<()> {
         self.over().await?;
-        self.stdin = None;
+        File::create(self.secrets.with_added_extension("end"))?;
         self.child.finish(PATIENCE).await
     }
 
