@@ -172,6 +172,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
     if let Command::Journal(JournalCommand::Verify { file }) = &cli.command {
         return journal::check(file);
     }
+    standfast_client::locked::keep_keys();
     let profile = on_wiped_stack(|| identity::open(&cli.profile))?;
     on_wiped_stack(|| carry_out(profile, cli.command))
 }

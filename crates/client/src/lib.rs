@@ -10,6 +10,7 @@ pub mod clock;
 pub mod entropy;
 pub mod figures;
 pub mod journal;
+pub mod locked;
 pub mod pairing;
 pub mod passphrase;
 mod priority;

@@ -34,6 +34,7 @@ mod passphrase;
 #[cfg(feature = "expose-secrets-to-tests")]
 pub mod reveal;
 mod secret;
+mod slots;
 mod spoken;
 mod stack;
 #[cfg(test)]
@@ -50,6 +51,7 @@ pub use link::{BOX_STEP, ControlKey, Link, LinkError, LinkKeys};
 pub use pairing::PairingCode;
 pub use passphrase::{EmptyPassphrase, Passphrase, PassphraseKey, normalize_passphrase};
 pub use secret::Secret;
+pub use slots::{SLOT, Slot, keep_in};
 pub use spoken::{SpokenCode, SpokenShare};
 pub use stack::{on_wiped_stack, wipe_stack};
 pub use wrap::{Contact, GeneratorKey, MAX_SKIP, ReceiveChain, SendChain, Unwrapped, Wrapped};

@@ -1,9 +1,12 @@
-//! A secret's only home: boxed at birth, moved, wiped on drop.
+//! Secret bytes: filled in the place where they stay, moved by reference, wiped on drop.
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-/// `N` secret bytes on the heap.
+use crate::slots::Home;
+
+/// `N` secret bytes, in memory that the program locked in RAM ([`keep_in`](crate::keep_in)) or on
+/// the heap.
 ///
 /// Cannot be printed, cloned, serialized or compared with `==`. A move moves the pointer, so no
 /// copy stays behind on the stack; drop wipes the bytes.
@@ -12,10 +15,10 @@ use zeroize::Zeroize;
 /// let secret = standfast_crypto::Secret::<32>::from_fn(|_| {});
 /// println!("{secret:?}");
 /// ```
-pub struct Secret<const N: usize>(Box<[u8; N]>);
+pub struct Secret<const N: usize>(Home<N>);
 
 impl<const N: usize> Secret<N> {
-    /// A zeroed box that `fill` writes the secret into.
+    /// Zeroed bytes that `fill` writes the secret into.
     #[cfg_attr(feature = "expose-secrets-to-tests", track_caller)]
     pub fn from_fn(fill: impl FnOnce(&mut [u8; N])) -> Self {
         let secret = Self::filled(fill);
@@ -35,8 +38,8 @@ impl<const N: usize> Secret<N> {
     }
 
     fn filled(fill: impl FnOnce(&mut [u8; N])) -> Self {
-        let mut secret = Self(Box::new([0; N]));
-        fill(&mut secret.0);
+        let mut secret = Self(Home::new());
+        fill(secret.0.bytes_mut());
         secret
     }
 
@@ -57,19 +60,13 @@ impl<const N: usize> Secret<N> {
     /// The bytes, for the one use at hand. Do not keep or copy them.
     #[must_use]
     pub fn expose(&self) -> &[u8; N] {
-        &self.0
+        self.0.bytes()
     }
 
     /// Compares in constant time.
     #[must_use]
     pub fn ct_eq(&self, other: &[u8; N]) -> bool {
-        self.0.as_slice().ct_eq(other).into()
-    }
-}
-
-impl<const N: usize> Drop for Secret<N> {
-    fn drop(&mut self) {
-        self.0.zeroize();
+        self.expose().as_slice().ct_eq(other).into()
     }
 }
 

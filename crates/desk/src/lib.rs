@@ -76,6 +76,8 @@ impl Desk {
     /// # Errors
     /// [`VaultError`] if the profile is open elsewhere or its directory cannot be used.
     pub fn open(options: DeskOptions) -> Result<Self, VaultError> {
+        // Before the first key is read.
+        standfast_client::locked::keep_keys();
         let mut vault_options = VaultOptions::for_profile(options.profile.clone());
         vault_options.keychain = options.keychain.clone();
         vault_options.data_dir = options.data_dir.clone();
