@@ -3,6 +3,7 @@
 mod arrows;
 mod layout;
 mod promises;
+mod revealing;
 
 use anyhow::bail;
 
@@ -18,6 +19,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let mut breaches = arrows::breaches(&metadata);
     breaches.extend(layout::breaches()?);
     breaches.extend(promises::breaches()?);
+    breaches.extend(revealing::breaches(&metadata));
     for breach in &breaches {
         println!("tidy: {breach}");
     }
