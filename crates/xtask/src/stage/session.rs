@@ -61,7 +61,7 @@ impl Session {
         // Short: sockets lie in it, and their paths have room for 108 bytes.
         let dir = TempDir::with_prefix("standfast-")?;
         let mut environment = private(dir.path())?;
-        let display = display(&mut environment, logs)?;
+        let display = display(&mut environment, &[], logs)?;
         let bus = bus(&mut environment, dir.path(), logs).await?;
         let keychain = keychain(&environment, logs).await?;
         let sound = Sound::open(&mut environment, dir.path(), logs).await?;
@@ -178,10 +178,19 @@ fn private(dir: &Path) -> anyhow::Result<Environment> {
     Ok(environment)
 }
 
-fn display(environment: &mut Environment, logs: &Path) -> anyhow::Result<Child> {
+/// A display of its own, which `environment` names from here on.
+///
+/// # Errors
+/// When it does not start.
+pub(crate) fn display(
+    environment: &mut Environment,
+    options: &[&str],
+    logs: &Path,
+) -> anyhow::Result<Child> {
     let mut command = inside("Xvfb", environment);
     // It takes the first free number and tells it on its standard output.
     command.args(["-displayfd", "1", "-screen", "0", SCREEN, "-nolisten", "tcp", "-noreset"]);
+    command.args(options);
     let (child, output) = Child::start_reading("display", &mut command, logs)?;
     let mut number = String::new();
     BufReader::new(output).read_line(&mut number)?;

@@ -1,14 +1,17 @@
 //! Whether a program can be made to leave its memory behind: by crashing, or to another process of
 //! the same user.
 
-use anyhow::{Context as _, ensure};
+use crate::session;
+use anyhow::{Context as _, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use xtask::paths::{program, release_binary};
 
@@ -17,22 +20,29 @@ const USER: [&str; 3] = ["--reuid=65534", "--regid=65534", "--clear-groups"];
 
 /// Asks for the largest core file that is allowed, then becomes the program in question.
 const SHELL: &str = "ulimit -c $(ulimit -H -c); exec \"$0\" \"$@\"";
+/// The same, for a program that speaks on its standard error.
+const SHELL_OF_WINDOW: &str = "ulimit -c $(ulimit -H -c); exec \"$0\" \"$@\" 2>&1";
 
 /// A link to nowhere: the command goes on trying, with an identity in its memory.
 const LINK: &str = "standfast://127.0.0.1:1/AAAAAAAAAAAAAAAAAAAAAA#1.1.\
                     AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA";
 
+/// How long a crash may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+const BETWEEN_SIGNALS: Duration = Duration::from_millis(100);
+
 /// The checks, by name.
-pub(crate) const CHECKS: [(&str, fn() -> anyhow::Result<()>); 3] = [
+pub(crate) const CHECKS: [(&str, fn() -> anyhow::Result<()>); 4] = [
     ("another program dumps core and can be read: these checks can fail", control),
     ("a crashed relay leaves no core, and nobody of its user reads it", relay),
     ("a crashed command leaves no core, and nobody of its user reads it", command),
+    ("a crashed window leaves no core, and nobody of its user reads it", window),
 ];
 
 fn control() -> anyhow::Result<()> {
     let shell = program("sh").context("a shell")?;
     for signal in [Signal::SEGV, Signal::ABORT] {
-        let victim = Victim::start(&shell, &["-c", "echo up; read forever"])?;
+        let victim = Victim::start(&shell, &["-c", "echo up; read forever"], SHELL, &[])?;
         ensure!(victim.is_read()?, "its memory cannot be read");
         ensure!(victim.crash(signal)?.core_dumped(), "it leaves no core");
     }
@@ -40,17 +50,30 @@ fn control() -> anyhow::Result<()> {
 }
 
 fn relay() -> anyhow::Result<()> {
-    closed("standfast-relay", &["--listen", "127.0.0.1:0"])
+    closed("standfast-relay", &["--listen", "127.0.0.1:0"], SHELL, &[])
 }
 
 fn command() -> anyhow::Result<()> {
     let passphrase = ["--profile", "crash", "--passphrase-env", "PASSPHRASE"];
-    closed("standfast", &[&passphrase[..], &["join", LINK, "--name", "crash"]].concat())
+    let args = [&passphrase[..], &["join", LINK, "--name", "crash"]].concat();
+    closed("standfast", &args, SHELL, &[])
 }
 
-fn closed(name: &str, args: &[&str]) -> anyhow::Result<()> {
+fn window() -> anyhow::Result<()> {
+    let logs = tempfile::tempdir()?;
+    let mut environment = vec![("RUST_LOG".into(), "trace".into())];
+    let _display = session::display(&mut environment, &["-ac"], logs.path())?;
+    closed("standfast-app", &["--profile", "crash"], SHELL_OF_WINDOW, &environment)
+}
+
+fn closed(
+    name: &str,
+    args: &[&str],
+    shell: &str,
+    environment: &[(OsString, OsString)],
+) -> anyhow::Result<()> {
     for signal in [Signal::SEGV, Signal::ABORT] {
-        let victim = Victim::start(&release_binary(name), args)?;
+        let victim = Victim::start(&release_binary(name), args, shell, environment)?;
         ensure!(!victim.is_read()?, "another process of its user reads its memory");
         let status = victim.crash(signal)?;
         ensure!(status.signal() == Some(signal.as_raw()), "it ended otherwise: {status}");
@@ -68,16 +91,22 @@ struct Victim {
 }
 
 impl Victim {
-    fn start(program: &Path, args: &[&str]) -> anyhow::Result<Self> {
+    fn start(
+        program: &Path,
+        args: &[&str],
+        shell: &str,
+        environment: &[(OsString, OsString)],
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         fs::set_permissions(folder.path(), Permissions::from_mode(0o777))?;
         // Where it was built, another user may have no access.
         let copy = folder.path().join("program");
         fs::copy(program, &copy)?;
         let mut command = as_user("sh");
-        command.arg("-c").arg(SHELL).arg(&copy).args(args).current_dir(folder.path());
+        command.arg("-c").arg(shell).arg(&copy).args(args).current_dir(folder.path());
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", folder.path()).env("PASSPHRASE", "crash and tell");
+        command.envs(environment.iter().cloned());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().with_context(|| program.display().to_string())?;
         let mut line = String::new();
@@ -105,10 +134,20 @@ impl Victim {
         Ok(maps || dump.exists())
     }
 
+    /// Sends a signal until the program is gone. Once is not enough: Rust's handler of `SIGSEGV`
+    /// looks for an overflown stack, takes itself away, and expects that the fault comes again.
     fn crash(mut self, signal: Signal) -> anyhow::Result<ExitStatus> {
         let id = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
-        kill_process(id.context("its process id")?, signal)?;
-        Ok(self.process.wait()?)
+        let id = id.context("its process id")?;
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            kill_process(id, signal)?;
+            std::thread::sleep(BETWEEN_SIGNALS);
+            if let Some(status) = self.process.try_wait()? {
+                return Ok(status);
+            }
+        }
+        bail!("{signal:?} does not end it")
     }
 }
 

@@ -4,10 +4,11 @@
 use aes::Aes256;
 use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
 use sha2::{Digest as _, Sha512};
+use std::sync::LazyLock;
 
 /// Round keys of AES-256, for sealing and for the equivalent inverse cipher (FIPS 197 §5.2, §5.3.5).
 pub(crate) fn aes_schedule(key: &[u8; 32]) -> Vec<u8> {
-    let sbox = sbox();
+    let sbox = &*SBOX;
     let mut words: Vec<[u8; 4]> = key.chunks_exact(4).map(four).collect();
     let mut rcon = 1;
     for i in 8..60 {
@@ -108,6 +109,9 @@ fn multiply(a: u8, b: u8) -> u8 {
         sum ^ part
     })
 }
+
+/// Made once: there are thousands of keys.
+static SBOX: LazyLock<[u8; 256]> = LazyLock::new(sbox);
 
 /// FIPS 197 §5.1.1: the inverse in GF(2^8), then an affine map.
 fn sbox() -> [u8; 256] {

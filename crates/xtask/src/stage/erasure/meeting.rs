@@ -3,7 +3,7 @@
 use super::Search;
 use super::memory::Region;
 use super::needles::{Found, Needles, Sorted};
-use super::person::{Person, Running};
+use super::person::{MEETING_PASSPHRASE, Person, Running};
 use crate::child::Child;
 use anyhow::{Context as _, ensure};
 use std::io::{BufRead as _, BufReader};
@@ -13,9 +13,10 @@ use std::time::Duration;
 use xtask::paths::release_binary;
 
 /// The checks in their order, by name. Each goes on where the one before ended.
-pub(crate) const CHECKS: [&str; 8] = [
+pub(crate) const CHECKS: [&str; 9] = [
     "four people are in a meeting and speak",
     "during the meeting the search finds its secrets, and none that is to be erased by then",
+    "keys are locked in RAM as far as the system allows, and nobody stays out where it does not",
     "the relay holds no secret of anyone",
     "after a panic nothing is left",
     "after leaving nothing is left",
@@ -47,10 +48,14 @@ const HELD: [&str; 11] = [
     "sound in",
 ];
 /// What lives for one step only, and is gone while the meeting runs.
-const PASSED: [&str; 2] = ["epoch secrets", "wrap keys"];
+const PASSED: [&str; 3] = ["epoch secrets", "wrap keys", "passphrase"];
+/// What the organizer holds besides.
+const ORGANIZERS: [&str; 2] = ["generator key", "right to end"];
 
-/// What a profile is given again with its next start, by design.
-const GIVEN_AGAIN: [&str; 4] = ["identity", "profile", "link", "contact bundles"];
+/// What a profile is given again with its next start, by design; and packets, for every speaker's
+/// silence is coded alike.
+const GIVEN_AGAIN: [&str; 7] =
+    ["identity", "profile", "link", "passphrase", "contact bundles", "packets in", "packets out"];
 
 /// Relay and participants. Dropping it stops them.
 pub(crate) struct Meeting {
@@ -60,7 +65,10 @@ pub(crate) struct Meeting {
     relay: Child,
     address: String,
     link: String,
-    speech: PathBuf,
+    passphrase: PathBuf,
+    folder: PathBuf,
+    /// How many speeches there are.
+    speeches: u32,
     pub(crate) searches: Vec<Search>,
 }
 
@@ -74,16 +82,19 @@ impl Meeting {
     /// Starts a relay; nobody is there yet.
     pub(crate) fn open(folder: &Path, out: &Path) -> anyhow::Result<Self> {
         let (relay, address) = relay(out)?;
-        let speech = folder.join("speech.wav");
-        say(&speech)?;
-        let people = ["ines", "leo", "sana", "mina"].map(|name| Person::new(name, folder));
+        let passphrase = folder.join("passphrase");
+        std::fs::write(&passphrase, MEETING_PASSPHRASE)?;
+        let people = [("ines", None), ("leo", Some(0)), ("sana", None), ("mina", Some(64))];
+        let people = people.map(|(name, may_lock)| Person::new(name, may_lock, folder));
         Ok(Self {
             people: people.into_iter().collect::<Result<_, _>>()?,
             running: Vec::new(),
             relay,
             address,
             link: String::new(),
-            speech,
+            passphrase,
+            folder: folder.to_owned(),
+            speeches: 0,
             searches: Vec::new(),
         })
     }
@@ -92,19 +103,22 @@ impl Meeting {
         match at {
             0 => self.together().await,
             1 => self.during(),
-            2 => self.at_the_relay(),
-            3 => self.panic().await,
-            4 => self.leave().await,
-            5 => self.crash().await,
-            6 => self.end().await,
+            2 => self.locked(),
+            3 => self.at_the_relay(),
+            4 => self.panic().await,
+            5 => self.leave().await,
+            6 => self.crash().await,
+            7 => self.end().await,
             _ => self.ended().await,
         }
     }
 
     async fn together(&mut self) -> anyhow::Result<()> {
-        self.link = self.people[INES].create(&self.address).await?;
-        for (person, members) in self.people.iter_mut().zip(1..) {
-            self.running.push(person.join(&self.link, &self.speech)?);
+        self.link = self.people[INES].create(&self.address, &self.passphrase).await?;
+        for who in [INES, LEO, SANA, MINA] {
+            let running = self.join(who)?;
+            self.running.push(running);
+            let members = self.running.len() as u64;
             self.running[INES].live(members).await?;
         }
         for running in &mut self.running {
@@ -112,8 +126,17 @@ impl Meeting {
         }
         tokio::time::sleep(SPEAKING).await;
         self.running[INES].command("rotate")?;
+        self.running[INES].command("spoken")?;
         tokio::time::sleep(SPEAKING).await;
         Ok(())
+    }
+
+    /// Each time with another speech: what two say alike is not told apart in a search.
+    fn join(&mut self, who: usize) -> anyhow::Result<Running> {
+        self.speeches += 1;
+        let speech = self.folder.join(format!("speech-{}.wav", self.speeches));
+        say(&speech, self.speeches)?;
+        self.people[who].join(&self.link, &self.passphrase, &speech)
     }
 
     fn during(&mut self) -> anyhow::Result<()> {
@@ -122,13 +145,26 @@ impl Meeting {
             let name = self.people[who].name();
             let found = self.search(who, DURING)?;
             let has = |kind: &str| found.by_kind.contains_key(kind);
-            let organizers = (who == INES).then_some("generator key");
+            let organizers = ORGANIZERS.into_iter().filter(|_| who == INES);
             let missing = HELD.into_iter().chain(organizers).filter(|kind| !has(kind));
             wrong.extend(missing.map(|kind| format!("no {kind} with {name}")));
             let still = PASSED.into_iter().filter(|kind| has(kind));
             wrong.extend(still.map(|kind| format!("still {kind} with {name}")));
         }
         ensure!(wrong.is_empty(), "{}", wrong.join(", "));
+        Ok(())
+    }
+
+    /// Everyone is live by now, also those who may lock little.
+    fn locked(&self) -> anyhow::Result<()> {
+        for (person, running) in self.people.iter().zip(&self.running) {
+            let (name, kib) = (person.name(), running.locked_kib()?);
+            match person.may_lock_kib() {
+                Some(0) => ensure!(kib == 0, "{name} locked {kib} KiB and may lock none"),
+                Some(most) => ensure!(kib > 0 && kib <= most, "{name} locked {kib} of {most} KiB"),
+                None => ensure!(kib > 0, "{name} locked nothing"),
+            }
+        }
         Ok(())
     }
 
@@ -155,15 +191,14 @@ impl Meeting {
 
     /// The process is killed and started again: its successor must know nothing of before.
     async fn crash(&mut self) -> anyhow::Result<()> {
-        let mut before = self.running[SANA].needles()?;
+        let before = self.running[SANA].needles()?;
         self.running[SANA].kill();
         let all = self.running[SANA].needles()?.sorted();
         let on_disk = search_files(self.people[SANA].home(), &all)?;
         let nothing_on_disk = self.note("sana", "on disk, after being killed", on_disk);
-        self.running[SANA] = self.people[SANA].join(&self.link, &self.speech)?;
+        self.running[SANA] = self.join(SANA)?;
         self.running[SANA].live(2).await?;
-        before.without(&GIVEN_AGAIN, &self.running[SANA].needles()?);
-        let found = before.sorted().search(self.running[SANA].id())?;
+        let found = self.running[SANA].search_for(before, &GIVEN_AGAIN)?;
         self.note("sana", "started again, for secrets of before", found)?;
         nothing_on_disk
     }
@@ -229,8 +264,9 @@ fn relay(out: &Path) -> anyhow::Result<(Child, String)> {
     Ok((child, address))
 }
 
-/// Ten seconds of a voice that never says the same twice: a tone under noise, swelling.
-fn say(path: &Path) -> anyhow::Result<()> {
+/// Ten seconds of a voice that never says the same twice: a tone under noise, swelling. Another
+/// `start` is another speech. Said again it begins half a frame later, so it is coded otherwise.
+fn say(path: &Path, start: u32) -> anyhow::Result<()> {
     const RATE: u32 = 48_000;
     let spec = hound::WavSpec {
         channels: 1,
@@ -239,8 +275,8 @@ fn say(path: &Path) -> anyhow::Result<()> {
         sample_format: hound::SampleFormat::Int,
     };
     let mut writer = hound::WavWriter::create(path, spec)?;
-    let mut noise = 1_u32;
-    for n in 0..10 * RATE {
+    let mut noise = start.wrapping_mul(0x9e37_79b9);
+    for n in 0..10 * RATE + 479 {
         // Numerical Recipes' generator: enough that no two stretches are alike.
         noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let sine = |hz: f32| (n as f32 / RATE as f32 * hz * std::f32::consts::TAU).sin();

@@ -24,7 +24,7 @@ const PUBLIC: [(&str, &str); 3] = [
 ];
 
 /// What a label stands for. Derivations have their own, anything else the name of its source file.
-const KINDS: [(&str, &str); 27] = [
+const KINDS: [(&str, &str); 30] = [
     ("SF1/identity/sign", "identity"),
     ("SF1/identity/agree", "identity"),
     ("SF1/hedge", "identity"),
@@ -39,6 +39,8 @@ const KINDS: [(&str, &str); 27] = [
     ("SF1/joinmac", "link"),
     ("crypto/src/link.rs", "link"),
     ("vault/src/store/meetings.rs", "link"),
+    ("crypto/src/passphrase.rs", "passphrase"),
+    ("vault/src/store/passphrases.rs", "passphrase"),
     ("SF1/es", "epoch secrets"),
     ("SF1/media", "sender base keys"),
     ("SF1/sender", "sender base keys"),
@@ -51,6 +53,7 @@ const KINDS: [(&str, &str); 27] = [
     ("crypto/src/bundle.rs", "contact bundles"),
     ("client/src/profile.rs", "contact bundles"),
     ("crypto/src/wrap.rs", "generator key"),
+    ("meeting/src/generator/mod.rs", "right to end"),
     ("meeting/src/seat.rs", "checkpoint key"),
 ];
 
@@ -71,7 +74,7 @@ pub(crate) struct Needles {
 /// The same, in an order in which memory can be looked up.
 pub(crate) struct Sorted {
     needles: Vec<Needle>,
-    /// Every eight bytes of every needle, with where they stand, in order.
+    /// The needles in pieces of eight bytes, with where they stand, in order.
     words: Vec<(u64, u32, u32)>,
     /// A bit for each hash of a word, to pass over most of the memory quickly.
     sieve: Vec<u64>,
@@ -151,6 +154,16 @@ impl Needles {
         self.needles.retain(|needle| !given(needle));
     }
 
+    /// What people know, in words.
+    pub(crate) fn passphrase(&mut self, words: &str) {
+        self.add("passphrase", "as it is", words.as_bytes().to_vec());
+    }
+
+    /// What somebody speaks, as it stands in a file of 16-bit samples.
+    pub(crate) fn speech(&mut self, samples: &[u8]) {
+        self.add("sound out", "as in the file", samples.to_vec());
+    }
+
     fn secret(&mut self, label: &str, bytes: &[u8]) {
         // The end of what a passphrase is stretched to stands in the header of the identity's file.
         let stretched = label.ends_with("vault/src/file_vault.rs");
@@ -211,8 +224,11 @@ impl Needles {
             sieve: vec![0; 1 << (SIEVE_BITS - 6)],
         };
         for (n, needle) in sorted.needles.iter().enumerate() {
-            for at in 0..needle.bytes.len().saturating_sub(7) {
+            for at in (0..needle.bytes.len().saturating_sub(7)).step_by(8) {
                 let word = word_at(&needle.bytes, at);
+                if is_common(word) {
+                    continue;
+                }
                 let (slot, bit) = sieve_bit(word);
                 sorted.sieve[slot] |= bit;
                 sorted.words.push((word, n as u32, at as u32));
@@ -243,14 +259,14 @@ impl Sorted {
         Found { needles: self.needles.len(), ..Found::default() }
     }
 
-    /// Looks through one piece of memory. Every run of sixteen bytes covers an aligned word of
-    /// eight, so aligned words are looked up and then grown in both directions.
+    /// Looks through one piece of memory. A run of sixteen bytes, wherever in memory, covers one of
+    /// the needle's pieces of eight, which is grown in both directions.
     pub(crate) fn look(&self, region: &Region, address: u64, piece: &[u8], found: &mut Found) {
         let mut beyond = 0;
-        for at in (0..piece.len().saturating_sub(7)).step_by(8) {
+        for at in 0..piece.len().saturating_sub(7) {
             let word = word_at(piece, at);
             let (slot, bit) = sieve_bit(word);
-            if self.sieve[slot] & bit == 0 || at < beyond {
+            if at < beyond || self.sieve[slot] & bit == 0 {
                 continue;
             }
             if let Some((start, len, needle)) = self.longest_at(word, piece, at) {
@@ -283,6 +299,18 @@ fn word_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(std::array::from_fn(|n| bytes[at + n]))
 }
 
+/// Whether a word is as good as everywhere: silence, zeros, small numbers. A run is found by its
+/// other words; of random ones, one in a thousand million looks like this.
+fn is_common(word: u64) -> bool {
+    different(&word.to_le_bytes()) < 4
+}
+
+fn different(bytes: &[u8]) -> usize {
+    let mut seen = [false; 256];
+    bytes.iter().for_each(|byte| seen[usize::from(*byte)] = true);
+    seen.iter().filter(|seen| **seen).count()
+}
+
 fn sieve_bit(word: u64) -> (usize, u64) {
     // Fibonacci hashing: the high bits of a product depend on all bits of the factor.
     let hash = word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SIEVE_BITS);
@@ -295,10 +323,7 @@ fn grow(piece: &[u8], at: usize, needle: &[u8], offset: usize) -> Option<(usize,
     let before = before.count();
     let after = piece[at..].iter().zip(&needle[offset..]).take_while(|(a, b)| a == b).count();
     let run = &piece[at - before..at + after];
-    let mut seen = [false; 256];
-    run.iter().for_each(|byte| seen[usize::from(*byte)] = true);
-    let different = seen.iter().filter(|seen| **seen).count();
-    (run.len() >= WINDOW && different >= DIFFERENT).then_some((at - before, run.len()))
+    (run.len() >= WINDOW && different(run) >= DIFFERENT).then_some((at - before, run.len()))
 }
 
 #[cfg(test)]
@@ -342,6 +367,18 @@ mod tests {
         for form in forms {
             assert!(look("sframe key", &form).nothing().is_err());
         }
+    }
+
+    #[test]
+    fn a_passphrase_is_found_in_its_words() {
+        let words = "grey herons over the harbour";
+        let mut needles = Needles::default();
+        needles.passphrase(words);
+        let sorted = needles.sorted();
+        let piece = [b"...", words.as_bytes(), b"..."].concat();
+        let mut found = sorted.nothing_found();
+        sorted.look(&Region::file(Path::new("here"), piece.len()), 0, &piece, &mut found);
+        assert_eq!(found.by_kind["passphrase"].times, 1);
     }
 
     #[test]

@@ -16,18 +16,34 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The identity is kept in a file under this. It protects nothing here.
 const PASSPHRASE: &str = "erasure test";
 
+/// Bytes before the samples of a WAV file.
+const WAV_HEADER: usize = 44;
+
+/// Everyone has to know it to take part.
+pub(crate) const MEETING_PASSPHRASE: &str = "grey herons over the harbour at 7";
+
 /// A participant and the folder with its profile.
 pub(crate) struct Person {
     name: &'static str,
     home: PathBuf,
+    may_lock_kib: Option<u64>,
     runs: usize,
 }
 
 impl Person {
-    pub(crate) fn new(name: &'static str, folder: &Path) -> anyhow::Result<Self> {
+    /// `may_lock_kib` limits how much memory the system locks for them.
+    pub(crate) fn new(
+        name: &'static str,
+        may_lock_kib: Option<u64>,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
         let home = folder.join(name);
         fs::create_dir_all(&home)?;
-        Ok(Self { name, home, runs: 0 })
+        Ok(Self { name, home, may_lock_kib, runs: 0 })
+    }
+
+    pub(crate) fn may_lock_kib(&self) -> Option<u64> {
+        self.may_lock_kib
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -39,21 +55,28 @@ impl Person {
         &self.home
     }
 
-    /// Makes a standup and gives its link.
-    pub(crate) async fn create(&mut self, relay: &str) -> anyhow::Result<String> {
-        let mut running = self.start(&["new", "--relay", relay])?;
+    /// Makes a standup with the passphrase in a file and gives its link.
+    pub(crate) async fn create(&mut self, relay: &str, pass: &Path) -> anyhow::Result<String> {
+        let pass = pass.to_string_lossy();
+        let mut running = self.start(&["new", "--relay", relay, "--passphrase-file", &pass])?;
         let link = |line: &Value| line["link"].as_str().map(str::to_owned);
         let link = running.said("a link", link).await?;
         running.finish().await?;
         Ok(link)
     }
 
-    /// Joins, and speaks `speech` again and again.
-    pub(crate) fn join(&mut self, link: &str, speech: &Path) -> anyhow::Result<Running> {
-        let speech = speech.to_string_lossy();
-        let speak = ["--speak", &speech, "--repeat"];
+    /// Joins with the passphrase in a file, and speaks `speech` again and again.
+    pub(crate) fn join(
+        &mut self,
+        link: &str,
+        pass: &Path,
+        speech: &Path,
+    ) -> anyhow::Result<Running> {
+        let (pass, speech) = (pass.to_string_lossy(), speech.to_string_lossy());
+        let speak = ["--passphrase-file", &pass, "--speak", &speech, "--repeat"];
         let join = ["join", link, "--name", self.name, "--admit-all", "--commands"];
-        self.start(&[&join[..], &speak].concat())
+        let running = self.start(&[&join[..], &speak].concat())?;
+        Ok(Running { speech: Some(PathBuf::from(&*speech)), ..running })
     }
 
     fn start(&mut self, args: &[&str]) -> anyhow::Result<Running> {
@@ -62,15 +85,36 @@ impl Person {
             |what: &str| self.home.with_file_name(format!("{}-{}.{what}", self.name, self.runs));
         let (said, secrets) = (file("jsonl"), file("secrets"));
         File::create(&secrets)?;
-        let mut command = Command::new(release_binary("standfast-revealing"));
+        let program = release_binary("standfast-revealing");
+        let mut command = match self.may_lock_kib {
+            Some(kib) => limited(kib, &program),
+            None => Command::new(program),
+        };
         command.args(["--profile", "erasure", "--passphrase-env", "ERASURE_PASSPHRASE"]).args(args);
         command.env_clear().env("HOME", &self.home).env("ERASURE_PASSPHRASE", PASSPHRASE);
         command.env("STANDFAST_REVEAL_TO", &secrets).stdin(Stdio::piped());
         let log = File::create(file("log"))?;
         let mut child = Child::start_into(self.name, &mut command, File::create(&said)?, log)?;
         let stdin = child.take_stdin();
-        Ok(Running { child, said, secrets, stdin })
+        Ok(Running { child, said, secrets, speech: None, stdin })
     }
+}
+
+/// A program of somebody for whom the system locks so much memory.
+fn limited(kib: u64, program: &Path) -> Command {
+    let shell = ["sh", "-c", &format!("ulimit -l {kib}; exec \"$0\" \"$@\"")];
+    let mut command = if rustix::process::geteuid().is_root() {
+        // Whom no limit binds, but for this right.
+        let mut command = Command::new("setpriv");
+        command.args(["--bounding-set=-ipc_lock", "--inh-caps=-ipc_lock"]).args(shell);
+        command
+    } else {
+        let mut command = Command::new(shell[0]);
+        command.args(&shell[1..]);
+        command
+    };
+    command.arg(program);
+    command
 }
 
 /// A running command. It stays after its end until this is dropped.
@@ -78,12 +122,22 @@ pub(crate) struct Running {
     child: Child,
     said: PathBuf,
     secrets: PathBuf,
+    /// What it speaks.
+    speech: Option<PathBuf>,
     stdin: Option<ChildStdin>,
 }
 
 impl Running {
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// How much of its memory the system keeps in RAM.
+    pub(crate) fn locked_kib(&self) -> anyhow::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmLck:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()).context("VmLck")?;
+        Ok(kib.parse()?)
     }
 
     /// Waits until this device is live among so many, all confirmed.
@@ -154,14 +208,31 @@ impl Running {
 
     /// Stops the process, searches its memory for all that it revealed, and lets it go on.
     pub(crate) fn search(&self) -> anyhow::Result<Found> {
-        self.child.pause();
-        let found = self.needles().and_then(|needles| needles.sorted().search(self.id()));
-        self.child.go_on();
-        found
+        self.paused(|| self.needles()?.sorted().search(self.id()))
     }
 
-    /// What it revealed so far.
+    /// The same for secrets of somebody else, but those of some kinds that it revealed as well.
+    pub(crate) fn search_for(&self, mut theirs: Needles, but: &[&str]) -> anyhow::Result<Found> {
+        self.paused(|| {
+            theirs.without(but, &self.needles()?);
+            theirs.sorted().search(self.id())
+        })
+    }
+
+    fn paused<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.child.pause();
+        let done = work();
+        self.child.go_on();
+        done
+    }
+
+    /// What it revealed so far, and what it was given.
     pub(crate) fn needles(&self) -> anyhow::Result<Needles> {
-        Needles::read(&self.secrets)
+        let mut needles = Needles::read(&self.secrets)?;
+        needles.passphrase(MEETING_PASSPHRASE);
+        if let Some(speech) = &self.speech {
+            needles.speech(fs::read(speech)?.get(WAV_HEADER..).context("an empty speech")?);
+        }
+        Ok(needles)
     }
 }
