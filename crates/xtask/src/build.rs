@@ -33,6 +33,20 @@ pub(crate) fn release() -> anyhow::Result<()> {
     run(build.args(packages.iter().flat_map(|name| ["--package", name])))
 }
 
+/// Builds the command that tells its secrets to the erasure test, in release.
+///
+/// # Errors
+/// When it does not build.
+pub(crate) fn revealing() -> anyhow::Result<()> {
+    // A command of its own: next to the products, they would share its features.
+    let args = ["--package", "standfast-cli", "--bin", "standfast-revealing"];
+    let mut build = command("cargo", ["build", "--release"]);
+    run(build.args(args).args(["--features", REVEALING]))
+}
+
+/// The feature of that command, which no product has.
+pub(crate) const REVEALING: &str = "standfast-cli/expose-secrets-to-tests";
+
 /// The program that holds the demo and the end-to-end test. [`release`] builds it.
 pub(crate) fn stage(args: &[&str]) -> Command {
     let path = release_binary("stage");

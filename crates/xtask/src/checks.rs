@@ -32,6 +32,9 @@ pub(crate) fn run_all() -> anyhow::Result<()> {
             &mut command("cargo", ["test", "--release", "-p", "standfast-app"]),
         );
         tally.tests("end-to-end", &mut build::stage(&["test"]));
+        if tally.check("revealing build", build::revealing) {
+            tally.tests("erasure", &mut build::stage(&["erasure"]));
+        }
     }
     tally.finish()
 }
@@ -39,7 +42,10 @@ pub(crate) fn run_all() -> anyhow::Result<()> {
 /// Every lint of the workspace, as an error, in programs and tests alike.
 fn clippy() -> anyhow::Result<()> {
     let args = ["clippy", "--workspace", "--all-targets", "--features", "xtask/stage"];
-    run(command("cargo", args).args(["--", "--deny", "warnings"]))
+    run(command("cargo", args).args(["--", "--deny", "warnings"]))?;
+    let args = ["clippy", "--package", "standfast-cli", "--all-targets", "--features"];
+    let mut revealing = command("cargo", args);
+    run(revealing.args([build::REVEALING, "--", "--deny", "warnings"]))
 }
 
 fn cargo(args: &[&str]) -> anyhow::Result<()> {

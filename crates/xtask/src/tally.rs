@@ -137,12 +137,13 @@ mod tests {
     use super::summary;
 
     #[test]
-    fn the_three_kinds_of_summary_are_read() {
+    fn every_kind_of_summary_is_read() {
         let cargo = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured";
         assert_eq!(summary(cargo), Some((12, 3)));
         let vitest = "\u{1b}[2m      Tests \u{1b}[22m \u{1b}[31m1 failed\u{1b}[39m | \u{1b}[32m41 passed\u{1b}[39m (42)";
         assert_eq!(summary(vitest), Some((41, 1)));
         assert_eq!(summary("end-to-end: 7 passed, 0 failed"), Some((7, 0)));
+        assert_eq!(summary("erasure: 11 passed, 1 failed"), Some((11, 1)));
         assert_eq!(summary("test tests::it_passed ... ok"), None);
     }
 }
