@@ -15,11 +15,11 @@ use crate::rotation::Row;
 use crate::speech::Rotations;
 use crate::takeover::Takeover;
 
-/// Results of other commands that belong into the same file, by field: who writes them.
-const OTHERS: [(&str, &str); 3] = [
-    ("simulation", "cargo xtask sim"),
-    ("evil_relay", "the evil relay's run"),
-    ("fuzz", "cargo xtask fuzz"),
+/// Results of other commands that belong into the same file: field, file, and who writes it.
+const OTHERS: [(&str, &str, &str); 3] = [
+    ("simulation", "simulation.json", "cargo xtask sim"),
+    ("evil_relay", "evil.json", "cargo xtask evil"),
+    ("fuzz", "fuzz.json", "cargo xtask fuzz"),
 ];
 
 /// Everything. What was not measured is not there.
@@ -82,8 +82,8 @@ impl Report {
     /// # Errors
     /// When a file is there and is no JSON.
     pub(crate) fn add_others(&mut self, out: &Path) -> anyhow::Result<()> {
-        for (field, command) in OTHERS {
-            let path = out.join(format!("{field}.json"));
+        for (field, file, command) in OTHERS {
+            let path = out.join(file);
             let shown = path.display();
             match fs::read(&path) {
                 Ok(text) => {
