@@ -2,3 +2,4 @@
 
 pub mod evil;
 pub mod measure;
+pub mod sim;

@@ -1,0 +1,111 @@
+//! Simulated meetings, many seeds at a time: `cargo xtask sim` starts it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use clap::Parser;
+use standfast_testkit::sim::{Figures, Plan, Violation, run};
+
+/// Simulated meetings: the real engine and relay in a world where things go wrong.
+#[derive(Parser)]
+struct Args {
+    /// How many meetings.
+    #[arg(long, default_value_t = 64)]
+    seeds: u64,
+    /// Devices in each.
+    #[arg(long, default_value_t = 5)]
+    members: usize,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+    /// Repeats this one seed and tells everything that happens.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Seconds of trouble in each meeting, of simulated time.
+    #[arg(long, default_value_t = 90)]
+    trouble_s: u64,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let plan = Plan { trouble_ms: args.trouble_s * 1_000, ..Plan::new(args.members) };
+    match args.seed {
+        Some(seed) => repeat(seed, &plan),
+        None => many(&args, &plan),
+    }
+}
+
+fn repeat(seed: u64, plan: &Plan) -> anyhow::Result<()> {
+    let figures = run(seed, plan, Some(&mut |line| println!("{line}")))?;
+    println!("{figures:#?}");
+    Ok(())
+}
+
+/// A panic is a violation like any other.
+fn one(seed: u64, plan: &Plan) -> Result<Figures, Violation> {
+    catch_unwind(AssertUnwindSafe(|| run(seed, plan, None))).unwrap_or_else(|_| {
+        Err(Violation { seed, at_ms: 0, step: 0, what: "a panic, printed above".to_owned() })
+    })
+}
+
+fn many(args: &Args, plan: &Plan) -> anyhow::Result<()> {
+    let next = AtomicU64::new(args.from);
+    let results = Mutex::new(Vec::new());
+    let begun = Instant::now();
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= args.from + args.seeds {
+                        break;
+                    }
+                    let result = one(seed, plan);
+                    if let Err(violation) = &result {
+                        println!("VIOLATION {violation}");
+                    }
+                    if let Ok(mut results) = results.lock() {
+                        results.push(result);
+                    }
+                }
+            });
+        }
+    });
+    let results = results.into_inner().unwrap_or_default();
+    report(args, &results, begun.elapsed().as_secs_f64())
+}
+
+fn report(
+    args: &Args,
+    results: &[Result<Figures, Violation>],
+    elapsed_s: f64,
+) -> anyhow::Result<()> {
+    let held: Vec<_> = results.iter().filter_map(|r| r.as_ref().ok()).collect();
+    let sum = |of: fn(&Figures) -> u64| held.iter().map(|f| of(f)).sum::<u64>();
+    let mut converged: Vec<_> = held.iter().map(|f| f.converged_ms).collect();
+    converged.sort_unstable();
+    let at = |percent: usize| converged.get((converged.len().max(1) - 1) * percent / 100);
+    let ms = |percent| at(percent).copied().unwrap_or_default();
+    println!(
+        "{} events, {} epochs, {} frames sealed, {} packets heard, boards read again {} times",
+        sum(|f| f.events),
+        sum(|f| f.epochs),
+        sum(|f| f.frames),
+        sum(|f| f.opened),
+        sum(|f| f.read_again),
+    );
+    println!("together after p50 {} ms, p95 {} ms, max {} ms", ms(50), ms(95), ms(100));
+    let violations = results.len() - held.len();
+    println!(
+        "simulation: {} seeds of {} members, {violations} violations, {:.1} s, {:.1} seeds/s",
+        results.len(),
+        args.members,
+        elapsed_s,
+        results.len() as f64 / elapsed_s,
+    );
+    anyhow::ensure!(violations == 0, "{violations} of {} seeds failed", results.len());
+    Ok(())
+}

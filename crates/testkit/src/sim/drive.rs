@@ -1,0 +1,529 @@
+//! What the client does around the engine, without sockets and threads: as `standfast-client`'s
+//! runner does it, message by message.
+
+use bytes::Bytes;
+use standfast_crypto::PrivateBundle;
+use standfast_meeting::{Admission, Command, Config, Hosts, Input, Known, Meeting, Output, Part, Policy};
+use standfast_wire::codec::{Blob, from_bytes};
+use standfast_wire::control::Kind;
+use standfast_wire::relay::{
+    Board, EndSession, GetBundle, OpenSession, Packet, Post, PutBundle, ToClient, ToRelay, pack,
+    pack_media,
+};
+
+use super::device::{Pause, Process, Shown};
+use super::net::LineId;
+use super::queue::{Event, Happening};
+use super::truth::{Said, packet_of};
+use super::world::{Held, World, short};
+
+/// Waits between attempts to connect, ms: as the client has them.
+const BACKOFF_MS: [u64; 4] = [0, 1_000, 2_000, 4_000];
+/// An engine that wants so many ticks at one moment never gets done.
+const TICKS_IN_PLACE_MAX: u32 = 8;
+/// Size of every audio payload, bytes.
+const AUDIO_BYTES: usize = 80;
+/// Without a sign of change, a snapshot is looked at once in so many inputs.
+const LOOK_ANYWAY: u64 = 64;
+
+impl World<'_> {
+    /// Somebody starts the app.
+    pub(crate) fn start(&mut self, at: usize) -> Held {
+        if !self.devices[at].starting || self.devices[at].process.is_some() {
+            return Ok(());
+        }
+        self.processes += 1;
+        let id = self.processes;
+        let (config, dice) = (self.config(at), self.process_dice());
+        let device = &mut self.devices[at];
+        (device.starting, device.wanted) = (false, true);
+        let meeting = Meeting::new(config, Box::new(dice), device.now(self.now_ms));
+        device.process = Some(Process::new(id, meeting));
+        self.say(|w| format!("{} starts", w.devices[at].name));
+        self.after_input(at, true)?;
+        self.connect(at);
+        let talk_ms = self.now_ms + self.dice.below(2_000);
+        self.queue.push(talk_ms, Event::Device(at, Happening::Voice(id)));
+        Ok(())
+    }
+
+    fn config(&mut self, at: usize) -> Config {
+        let admission = if self.lobby { Admission::Lobby } else { Admission::AnyoneWithLink };
+        let device = &self.devices[at];
+        let part = if at == 0 {
+            let policy = Policy { admission, hosts: Hosts::Scheduled, rotate_ms: 60_000 };
+            Part::Organizer { scheduled: self.scheduled.clone(), policy }
+        } else {
+            Part::Member { prekeys: device.prekeys() }
+        };
+        let others = self.devices.iter().filter(|d| d.fp != device.fp);
+        let known = others.map(|d| Known { fp: d.fp, name: d.name.clone(), verified: false });
+        Config {
+            identity: std::sync::Arc::clone(&device.identity),
+            meeting_id: self.meeting_id,
+            organizer: self.link.organizer,
+            link: self.link.keys(),
+            name: device.name.clone(),
+            part,
+            known: known.collect(),
+            muted: false,
+            audio_bytes: AUDIO_BYTES,
+        }
+    }
+
+    /// The process ends without a word.
+    pub(crate) fn kill(&mut self, at: usize) -> Option<LineId> {
+        let process = self.devices[at].process.take()?;
+        process.line.or(process.dialling)
+    }
+
+    pub(crate) fn connect(&mut self, at: usize) {
+        let Some(process) = &self.devices[at].process else { return };
+        let wait = BACKOFF_MS[process.failures.min(BACKOFF_MS.len() - 1)];
+        let id = process.id;
+        let at_ms = self.now_ms + wait + self.dice.below(wait / 4 + 1);
+        self.queue.push(at_ms, Event::Device(at, Happening::Dial(id)));
+    }
+
+    pub(crate) fn drive(&mut self, at: usize, happening: Happening) -> Held {
+        match happening {
+            Happening::Tick(id) => self.tick(at, id),
+            Happening::Down(line, message) => self.down(at, line, &message),
+            Happening::Lost(line) => self.lost(at, line),
+            Happening::Dial(id) => {
+                let Some(process) = self.devices[at].run(id) else { return Ok(()) };
+                if process.line.is_none() && process.dialling.is_none() {
+                    let have = process.boards.positions();
+                    let line = self.dial(at, have);
+                    if let Some(process) = self.devices[at].run(id) {
+                        process.dialling = Some(line);
+                    }
+                }
+                Ok(())
+            }
+            Happening::Voice(id) => self.voice(at, id),
+            Happening::Want(id, command) => match self.devices[at].run(id) {
+                Some(_) => self.want(at, command),
+                None => Ok(()),
+            },
+            Happening::LookAtLobby(id) => self.look_at_lobby(at, id),
+        }
+    }
+
+    pub(crate) fn want(&mut self, at: usize, command: Command) -> Held {
+        self.say(|w| format!("{} wants {}", w.devices[at].name, name_of(&command)));
+        self.input(at, Input::Command(command))
+    }
+
+    fn tick(&mut self, at: usize, id: u64) -> Held {
+        let Some(process) = self.devices[at].run(id) else { return Ok(()) };
+        process.tick_ms = None;
+        self.input(at, Input::Tick)
+    }
+
+    fn lost(&mut self, at: usize, line: LineId) -> Held {
+        let Some(process) = self.devices[at].process.as_mut() else { return Ok(()) };
+        if process.dialling == Some(line) {
+            process.dialling = None;
+            process.failures += 1;
+            self.connect(at);
+        } else if process.line == Some(line) {
+            process.line = None;
+            self.say(|w| format!("{} is disconnected", w.devices[at].name));
+            self.input(at, Input::Disconnected)?;
+            self.connect(at);
+        }
+        Ok(())
+    }
+
+    fn down(&mut self, at: usize, line: LineId, message: &Bytes) -> Held {
+        if !self.carries(line) {
+            return Ok(());
+        }
+        let Some(process) = self.devices[at].process.as_mut() else { return Ok(()) };
+        if process.line != Some(line) && process.dialling != Some(line) {
+            return Ok(());
+        }
+        match Packet::parse(message) {
+            Ok(Packet::Media(frame)) => self.input(at, Input::Media(frame)),
+            Ok(Packet::Control(body)) => {
+                let message = from_bytes(body).map_err(|_| "the relay sent noise")?;
+                self.control(at, line, message)
+            }
+            Err(_) => Err("the relay sent noise".into()),
+        }
+    }
+
+    fn control(&mut self, at: usize, line: LineId, message: ToClient) -> Held {
+        let Some(process) = self.devices[at].process.as_mut() else { return Ok(()) };
+        match message {
+            ToClient::Welcome(welcome) => self.welcome(at, line, welcome.boards.into_vec()),
+            ToClient::BoardOpened(board) => {
+                process.boards.seen(board);
+                Ok(())
+            }
+            ToClient::BoardGone(gone) => {
+                process.boards.gone(&gone.board_id);
+                Ok(())
+            }
+            ToClient::CaughtUp(caught_up) => match process.boards.session_of(&caught_up.board_id) {
+                Some(session_id) => self.input(at, Input::CaughtUp { session_id }),
+                None => Ok(()),
+            },
+            ToClient::Delivered(d) => {
+                process.boards.read(&d.board_id, d.seq);
+                self.input(at, Input::Delivered { poster: d.from, envelope: &d.envelope })
+            }
+            ToClient::Bundle(bundle) => match process.bundle_requests.remove(&bundle.request) {
+                Some(slot) => {
+                    let blob = bundle.blob.as_ref().map(Blob::as_slice);
+                    self.input(at, Input::Bundle { slot, blob })
+                }
+                None => Ok(()),
+            },
+            ToClient::PeerGone(gone) => {
+                self.input(at, Input::PeerGone { poster: gone.peer.pseudonym })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A board that the relay does not have any more, or has under a new id, is lost.
+    fn welcome(&mut self, at: usize, line: LineId, boards: Vec<Board>) -> Held {
+        self.say(|w| format!("{} is connected", w.devices[at].name));
+        let Some(process) = self.devices[at].process.as_mut() else { return Ok(()) };
+        (process.line, process.dialling, process.failures) = (Some(line), None, 0);
+        let session = process.meeting.snapshot().session_id;
+        let before = session.and_then(|id| process.boards.board_of(&id));
+        let now =
+            session.and_then(|id| boards.iter().find(|b| b.session_id == id)).map(|b| b.board_id);
+        boards.into_iter().for_each(|board| process.boards.seen(board));
+        self.input(at, Input::Connected)?;
+        match session {
+            Some(session_id) if now.is_none() || before != now => {
+                self.input(at, Input::BoardLost { session_id })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives the engine an input, and carries out what it wants.
+    pub(crate) fn input(&mut self, at: usize, input: Input<'_>) -> Held {
+        let now = self.devices[at].now(self.now_ms);
+        let Some(process) = self.devices[at].process.as_mut() else { return Ok(()) };
+        let quiet = matches!(input, Input::Media(_) | Input::Voice { .. });
+        process.meeting.handle(input, now);
+        self.after_input(at, !quiet && self.events.is_multiple_of(LOOK_ANYWAY))
+    }
+
+    /// What was posted comes first, so that what is shown and played can be held against it.
+    fn after_input(&mut self, at: usize, look: bool) -> Held {
+        let Some(process) = self.devices[at].process.as_mut() else { return Ok(()) };
+        let outputs: Vec<_> = std::iter::from_fn(|| process.meeting.poll_output()).collect();
+        let look = look || outputs.iter().any(|o| matches!(o, Output::Changed));
+        for output in &outputs {
+            if let Output::Post(envelope) = output {
+                self.posted(at, envelope)?;
+            }
+        }
+        let before = self.devices[at].shown().and_then(|shown| shown.active);
+        if look {
+            self.look(at)?;
+        }
+        let after = self.devices[at].shown().and_then(|shown| shown.active);
+        let under: Vec<_> = before.into_iter().chain(after).map(|(h, _)| h).collect();
+        for output in outputs {
+            self.carry_out(at, output, &under)?;
+        }
+        self.plan_tick(at)?;
+        if self.devices[at].shown().is_some_and(|shown| shown.left().is_some()) {
+            self.exit(at)?;
+        }
+        Ok(())
+    }
+
+    fn posted(&mut self, at: usize, envelope: &standfast_wire::relay::Envelope) -> Held {
+        let (kind, confirmed) = self.truth.posted(self.devices[at].fp, envelope)?;
+        if let (Some(h), Some(process)) = (confirmed, self.devices[at].process.as_mut()) {
+            process.held.insert(h);
+        }
+        if kind != Kind::Heartbeat {
+            self.say(|w| {
+                let h = confirmed.as_ref().map(short).unwrap_or_default();
+                format!("{} posts {kind:?} {h}", w.devices[at].name)
+            });
+        }
+        self.mark(at, envelope.sealed.as_slice());
+        Ok(())
+    }
+
+    /// Looks at the snapshot and holds it against what is so.
+    fn look(&mut self, at: usize) -> Held {
+        let now_ms = self.now_ms;
+        let Some(process) = self.devices[at].process.as_mut() else { return Ok(()) };
+        let see = process.meeting.snapshot();
+        let shown = Shown::of(&see);
+        if shown == process.shown {
+            return Ok(());
+        }
+        self.truth.shows(&see)?;
+        for (h, _) in shown.active.iter().chain(&shown.coming) {
+            if !process.installed.iter().any(|(known, _)| known == h) {
+                process.installed.push((*h, now_ms));
+            }
+        }
+        if let (Some((h, number)), Some(session)) = (shown.active, shown.session) {
+            let term = self.truth.announces.get(&h).map_or(0, |a| a.term);
+            let grows = |(of, t, n): (_, u32, u32)| of != session || (t, n) < (term, number);
+            let is_new = process.shown.active.map(|(before, _)| before) != Some(h);
+            if is_new && process.highest.is_some_and(|highest| !grows(highest)) {
+                return Err(format!("goes back to epoch {number}"));
+            }
+            process.highest = Some((session, term, number));
+        }
+        let looks_at_lobby = !shown.lobby.is_empty() && !process.looking_at_lobby;
+        process.looking_at_lobby |= looks_at_lobby;
+        let (id, before) = (process.id, std::mem::replace(&mut process.shown, shown));
+        if looks_at_lobby {
+            let at_ms = now_ms + self.dice.between(300, 6_000);
+            self.queue.push(at_ms, Event::Device(at, Happening::LookAtLobby(id)));
+        }
+        self.tell_change(at, &before);
+        Ok(())
+    }
+
+    fn tell_change(&mut self, at: usize, before: &Shown) {
+        self.say(|w| {
+            let shown = w.devices[at].shown().cloned().unwrap_or_default();
+            let epoch = |e: Option<(_, u32)>| e.map(|(h, n)| format!("{n}:{}", short(&h)));
+            let (active, coming) = (epoch(shown.active), epoch(shown.coming));
+            let phase = shown.phase.map(|p| format!("{p:?}")).unwrap_or_default();
+            let changed = if before.phase == shown.phase { "" } else { " !" };
+            format!(
+                "{} shows {phase}{changed} active {} coming {} confirmed {}/{}",
+                w.devices[at].name,
+                active.unwrap_or_default(),
+                coming.unwrap_or_default(),
+                shown.confirmed,
+                shown.members.len(),
+            )
+        });
+    }
+
+    fn plan_tick(&mut self, at: usize) -> Held {
+        let device = &mut self.devices[at];
+        let Some(due_ms) = device.process.as_ref().and_then(|p| p.meeting.timeout_ms()) else {
+            return Ok(());
+        };
+        let (due_ms, now_ms) = (device.world_ms(due_ms), self.now_ms);
+        let Some(process) = device.process.as_mut() else { return Ok(()) };
+        if process.tick_ms.is_some_and(|planned| planned <= due_ms.max(now_ms)) {
+            return Ok(());
+        }
+        process.ticks_in_place = if due_ms <= now_ms { process.ticks_in_place + 1 } else { 0 };
+        if process.ticks_in_place > TICKS_IN_PLACE_MAX {
+            return Err("the engine wants a tick again and again".into());
+        }
+        // Timers are a little late.
+        let late_ms = if due_ms > now_ms && self.dice.chance(20) { self.dice.below(4) } else { 0 };
+        let at_ms = due_ms.max(now_ms) + late_ms;
+        process.tick_ms = Some(at_ms);
+        let tick = Happening::Tick(process.id);
+        self.queue.push(at_ms, Event::Device(at, tick));
+        Ok(())
+    }
+
+    fn carry_out(&mut self, at: usize, output: Output, under: &[[u8; 32]]) -> Held {
+        match output {
+            Output::Post(envelope) => self.request(at, |request| Post { request, envelope }.into()),
+            Output::OpenSession { session_id, end_hash } => {
+                self.request(at, |request| OpenSession { request, session_id, end_hash }.into())
+            }
+            Output::EndSession { session_id, preimage } => {
+                self.request(at, |_| EndSession { session_id, preimage }.into())
+            }
+            Output::FetchBundle { slot } => {
+                self.request(at, |request| GetBundle { request, slot }.into());
+                if let Some(process) = self.devices[at].process.as_mut() {
+                    process.bundle_requests.insert(process.requests, slot);
+                }
+            }
+            Output::Media(frame) => self.media(at, frame, under)?,
+            Output::ReadAgain => self.read_again(at)?,
+            Output::StorePrekey { bundle_id, private, slot, blob } => {
+                self.devices[at].keychain.insert(bundle_id, private);
+                let blob = Blob::new(blob).map_err(|_| "a bundle that is too long")?;
+                self.request(at, |request| PutBundle { request, slot, blob }.into());
+            }
+            Output::ErasePrekey { bundle_id } => {
+                self.devices[at].keychain.remove(&bundle_id);
+            }
+            Output::Play { idx, packet, .. } => self.play(at, idx, &packet)?,
+            Output::Forget { .. } | Output::Met { .. } | Output::Changed => {}
+        }
+        Ok(())
+    }
+
+    fn request(&mut self, at: usize, message: impl FnOnce(u32) -> ToRelay) {
+        let Some(process) = self.devices[at].process.as_mut() else { return };
+        let request = process.next_request();
+        if let Some(line) = process.line {
+            self.send(line, pack(&message(request)));
+        }
+    }
+
+    fn read_again(&mut self, at: usize) -> Held {
+        self.say(|w| format!("{} reads the boards again", w.devices[at].name));
+        let Some(process) = self.devices[at].process.as_mut() else { return Ok(()) };
+        process.boards = Default::default();
+        self.figures.read_again += 1;
+        self.drop_line(at)
+    }
+
+    /// Gives up the connection; a new one is made at once.
+    fn drop_line(&mut self, at: usize) -> Held {
+        let Some(process) = self.devices[at].process.as_mut() else { return Ok(()) };
+        let Some(line) = process.line.take() else { return Ok(()) };
+        self.close_line(line);
+        self.input(at, Input::Disconnected)?;
+        self.connect(at);
+        Ok(())
+    }
+
+    fn media(&mut self, at: usize, frame: Vec<u8>, under: &[[u8; 32]]) -> Held {
+        let fp = self.devices[at].fp;
+        let (h, stream) = self.truth.sealed(fp, &frame, under)?;
+        self.sealed_in_time(at, &h)?;
+        if stream == standfast_frame::Stream::Audio
+            && let Some(said) = self.truth.said.last_mut()
+        {
+            said.under = Some(h);
+        }
+        self.mark(at, &frame);
+        if let Some(line) = self.devices[at].process.as_ref().and_then(|p| p.line) {
+            self.send_media(line, pack_media(&frame));
+        }
+        Ok(())
+    }
+
+    /// Nobody seals under an old epoch longer than `max_ms` after the install of a newer one.
+    fn sealed_in_time(&mut self, at: usize, under: &[u8; 32]) -> Held {
+        let Some(process) = &self.devices[at].process else { return Ok(()) };
+        let newer = process.installed.iter().rev().take_while(|(h, _)| h != under);
+        for (h, since_ms) in newer {
+            let Some(announced) = self.truth.announces.get(h) else { continue };
+            if self.now_ms > since_ms + announced.max_ms {
+                let late_ms = self.now_ms - since_ms;
+                return Err(format!(
+                    "seals under an old epoch {late_ms} ms after it installed epoch {} ({:?})",
+                    announced.number, announced.reason
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn play(&mut self, at: usize, idx: u16, packet: &[u8]) -> Held {
+        let device = &mut self.devices[at];
+        let fp = device.fp;
+        let Some(process) = device.process.as_mut() else { return Ok(()) };
+        self.truth.played(fp, process, (idx, packet))?;
+        self.heard(at, packet);
+        self.mark(at, packet);
+        Ok(())
+    }
+
+    /// The microphone brings a packet, whether or not it has any use.
+    pub(crate) fn speak(&mut self, at: usize) -> Held {
+        let serial = self.truth.said.len() as u32;
+        let fp = self.devices[at].fp;
+        self.truth.said.push(Said { by: at, fp, at_ms: self.now_ms, under: None });
+        let packet = packet_of(serial, at);
+        self.input(at, Input::Voice { media_ts: (self.now_ms * 48) as u32, packet: &packet })
+    }
+
+    /// People speak, and fall silent.
+    fn voice(&mut self, at: usize, id: u64) -> Held {
+        let now_ms = self.now_ms;
+        if self.finale.is_some() || self.devices[at].run(id).is_none() {
+            return Ok(());
+        }
+        self.speak(at)?;
+        let Some(process) = self.devices[at].run(id) else { return Ok(()) };
+        let pause_ms = if now_ms < process.talks_until_ms {
+            self.dice.between(20, 300)
+        } else {
+            process.talks_until_ms = now_ms + self.dice.below(8_000);
+            self.dice.between(300, 6_000)
+        };
+        self.queue.push(now_ms + pause_ms, Event::Device(at, Happening::Voice(id)));
+        Ok(())
+    }
+
+    /// The engine is out of the meeting: the app closes its connection, and is done.
+    fn exit(&mut self, at: usize) -> Held {
+        let Some(process) = self.devices[at].process.take() else { return Ok(()) };
+        let Some(why) = process.shown.left() else { return Ok(()) };
+        self.explain(at, process.id, why)?;
+        self.say(|w| format!("{} is out: {why:?}", w.devices[at].name));
+        self.devices[at].wanted = false;
+        if let Some(line) = process.line.or(process.dialling) {
+            self.close_line(line);
+        }
+        Ok(())
+    }
+
+    /// The device gets no time to run, or sleeps.
+    pub(crate) fn pause(&mut self, at: usize, asleep: bool, until_ms: u64) {
+        if self.devices[at].paused.is_none() {
+            self.devices[at].paused = Some(Pause { asleep, held: Vec::new() });
+            self.queue.push(until_ms, Event::Resume(at));
+        }
+    }
+
+    /// It goes on. After sleep the app makes its connection anew before anything else.
+    pub(crate) fn resume(&mut self, at: usize) -> Held {
+        let Some(pause) = self.devices[at].paused.take() else { return Ok(()) };
+        self.say(|w| format!("{} goes on", w.devices[at].name));
+        if pause.asleep {
+            self.drop_line(at).map_err(|what| format!("{}: {what}", self.devices[at].name))?;
+        }
+        for happening in pause.held {
+            self.drive(at, happening)
+                .map_err(|what| format!("{}: {what}", self.devices[at].name))?;
+        }
+        Ok(())
+    }
+
+    /// Before the meeting, scheduled members' apps have stored bundles.
+    pub(crate) fn put_prekeys(&mut self) {
+        let keys = self.link.keys();
+        for at in 1..self.devices.len() {
+            if !self.scheduled.contains(&self.devices[at].fp) || !self.dice.chance(80) {
+                continue;
+            }
+            let private = PrivateBundle::generate(&mut self.dice);
+            let device = &mut self.devices[at];
+            let blob = super::boxes::prekey_blob(
+                &keys,
+                &device.identity,
+                self.meeting_id,
+                &private,
+                &mut self.dice,
+            );
+            let slot = keys.bundle_slot(device.fp);
+            let Some(Ok(blob)) = blob.map(Blob::new) else { continue };
+            device.keychain.insert(private.id(), private.to_secret());
+            let put = ToRelay::from(PutBundle { request: 1, slot, blob });
+            self.relay.put_bundle(&device.pseudonym, &pack(&put).into());
+        }
+    }
+}
+
+fn name_of(command: &Command) -> String {
+    match command {
+        Command::Admit(h) => format!("Admit {}", short(h)),
+        Command::KeepOut(h) => format!("KeepOut {}", short(h)),
+        other => format!("{other:?}"),
+    }
+}

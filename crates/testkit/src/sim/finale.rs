@@ -1,0 +1,186 @@
+//! The end: trouble is over, all come together, talk, rotate, and end the meeting.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use standfast_meeting::Command;
+
+use super::net::Weather;
+use super::queue::Event;
+use super::world::{Held, World};
+
+/// How often it is looked whether all have come together.
+const PROBE_MS: u64 = 50;
+/// Speech after that: one packet each this often,
+const PACKET_MS: u64 = 20;
+/// for this long, with a rotation within.
+const SPEECH_MS: u64 = 3_000;
+/// All that was said has arrived.
+const ARRIVED_MS: u64 = 500;
+/// Every key is gone so soon after End, less the way of the message.
+const ENDED_MS: u64 = 1_000;
+
+/// Packets of the last act: who has heard each.
+#[derive(Default)]
+pub(crate) struct Finale {
+    heard: BTreeMap<u32, BTreeSet<usize>>,
+    until_ms: u64,
+}
+
+impl World<'_> {
+    /// All must have come together so soon after the trouble ends, ms.
+    ///
+    /// From section 10 of the protocol: 8 s + 2 s for each member, once every side of a broken
+    /// connection has noticed. While nobody can take over, the longest way is longer: a session
+    /// whose generator came back as another process is given up after 60 s at the latest, and
+    /// boards are read anew at most every 15 s.
+    fn bound_ms(&self) -> u64 {
+        60_000 + 15_000 + 8_000 + 2_000 * self.devices.len() as u64
+    }
+
+    /// The trouble is over.
+    pub(crate) fn calm(&mut self) -> Held {
+        self.calm_ms = Some(self.now_ms);
+        self.say(|_| "the trouble is over".to_owned());
+        self.weather = Weather::FAIR;
+        self.relay.up = true;
+        if !self.relay.joined {
+            self.heal();
+        }
+        for at in 0..self.devices.len() {
+            self.devices[at].offline = false;
+            self.resume(at)?;
+            // Without the organizer there is no meeting.
+            let expected = at == 0 || self.devices[at].starting;
+            if expected && self.devices[at].process.is_none() {
+                self.devices[at].starting = true;
+                self.start(at)?;
+            }
+        }
+        self.queue.push(self.now_ms + PROBE_MS, Event::Probe);
+        Ok(())
+    }
+
+    /// Has everyone come together? In time?
+    pub(crate) fn probe(&mut self) -> Held {
+        let Some(calm_ms) = self.calm_ms else { return Ok(()) };
+        match self.together() {
+            Ok(()) => {
+                self.figures.converged_ms = self.now_ms - calm_ms;
+                self.say(|_| "all are together".to_owned());
+                self.finale = Some(Finale { until_ms: self.now_ms + SPEECH_MS, ..Finale::default() });
+                self.queue.push(self.now_ms, Event::Finale(0));
+            }
+            Err(why) if self.now_ms > calm_ms + self.bound_ms() => {
+                return Err(format!("{why}, {} ms after the trouble", self.now_ms - calm_ms));
+            }
+            Err(_) => self.queue.push(self.now_ms + PROBE_MS, Event::Probe),
+        }
+        Ok(())
+    }
+
+    fn present(&self) -> Vec<usize> {
+        (0..self.devices.len()).filter(|at| self.devices[*at].process.is_some()).collect()
+    }
+
+    /// Everyone who is there is live in one epoch, with one generator, and all say so.
+    fn together(&self) -> Held {
+        let present = self.present();
+        let mut epoch = None;
+        let mut generators = 0;
+        for at in &present {
+            let (name, shown) = (&self.devices[*at].name, self.devices[*at].shown());
+            let Some(shown) = shown.filter(|s| s.live() && s.coming.is_none()) else {
+                return Err(format!("{name} is not live in a settled epoch"));
+            };
+            if *epoch.get_or_insert(shown.active) != shown.active {
+                return Err(format!("{name} is in another epoch"));
+            }
+            if (shown.members.len(), shown.confirmed) != (present.len(), present.len()) {
+                let (confirmed, members) = (shown.confirmed, shown.members.len());
+                return Err(format!("{name} shows {confirmed} of {members}"));
+            }
+            generators += usize::from(shown.generator);
+        }
+        if generators == 1 { Ok(()) } else { Err(format!("{generators} generators")) }
+    }
+
+    pub(crate) fn heard(&mut self, at: usize, packet: &[u8]) {
+        let serial = packet.first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes));
+        if let (Some(serial), Some(finale)) = (serial, &mut self.finale)
+            && let Some(heard) = finale.heard.get_mut(&serial)
+        {
+            heard.insert(at);
+        }
+    }
+
+    pub(crate) fn act(&mut self, act: u8) -> Held {
+        match act {
+            0 => self.converse(),
+            1 => self.all_was_heard(),
+            _ => self.all_is_over(),
+        }
+    }
+
+    /// Everyone speaks, and in the middle of it the key is rotated.
+    fn converse(&mut self) -> Held {
+        let Some(finale) = &self.finale else { return Ok(()) };
+        let until_ms = finale.until_ms;
+        if self.now_ms >= until_ms {
+            self.queue.push(self.now_ms + ARRIVED_MS, Event::Finale(1));
+            return Ok(());
+        }
+        for at in self.present() {
+            let serial = self.truth.said.len() as u32;
+            if let Some(finale) = &mut self.finale {
+                finale.heard.insert(serial, BTreeSet::from([at]));
+            }
+            self.speak(at)?;
+        }
+        if self.now_ms + SPEECH_MS * 2 / 3 == until_ms {
+            self.as_generator(Command::RotateNow)?;
+        }
+        self.queue.push(self.now_ms + PACKET_MS, Event::Finale(0));
+        Ok(())
+    }
+
+    fn as_generator(&mut self, command: Command) -> Held {
+        let generator = |at: &usize| self.devices[*at].shown().is_some_and(|s| s.generator);
+        match self.present().into_iter().find(generator) {
+            Some(at) => self.want(at, command),
+            None => Err("nobody looks after the key".to_owned()),
+        }
+    }
+
+    /// Nothing was lost at the rotation. Then the meeting is ended.
+    fn all_was_heard(&mut self) -> Held {
+        self.together()?;
+        let present: BTreeSet<_> = self.present().into_iter().collect();
+        let Some(finale) = &self.finale else { return Ok(()) };
+        for (serial, heard) in &finale.heard {
+            if *heard != present {
+                let said = &self.truth.said[*serial as usize];
+                let missing = present.difference(heard).map(|at| self.devices[*at].name.as_str());
+                let missing = missing.collect::<Vec<_>>().join(", ");
+                let by = &self.devices[said.by].name;
+                return Err(format!(
+                    "packet {serial} of {by}, said at {}, is not heard by {missing}",
+                    said.at_ms
+                ));
+            }
+        }
+        self.done.ended = true;
+        self.as_generator(Command::End)?;
+        let way_ms = 2 * (Weather::FAIR.delay_ms + Weather::FAIR.jitter_ms);
+        self.queue.push(self.now_ms + ENDED_MS + way_ms, Event::Finale(2));
+        Ok(())
+    }
+
+    /// Everyone is out, and the relay has nothing left.
+    fn all_is_over(&mut self) -> Held {
+        self.over = true;
+        if let Some(at) = self.present().first() {
+            return Err(format!("{} is still in the meeting after its end", self.devices[*at].name));
+        }
+        Ok(())
+    }
+}

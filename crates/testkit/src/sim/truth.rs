@@ -1,0 +1,288 @@
+//! What really is so: read from what devices post and seal, not from what they say of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use standfast_crypto::{Fingerprint, LinkKeys};
+use standfast_frame::{ParsedFrame, Stream};
+use standfast_meeting::{Presence, Snapshot};
+use standfast_wire::codec::from_bytes;
+use standfast_wire::control::{
+    Entry, EpochAnnounce, Hash, JoinRequest, KeyAck, KeyWrap, Kind, Reason, Sealed, State,
+};
+use standfast_wire::relay::Envelope;
+
+use super::boxes::{hash_of, unbox};
+use super::device::Process;
+use super::world::Held;
+
+/// An announce that somebody signed.
+pub(crate) struct Announced {
+    pub(crate) session: Hash,
+    pub(crate) term: u32,
+    pub(crate) number: u32,
+    pub(crate) reason: Reason,
+    pub(crate) generator: Hash,
+    pub(crate) roster: Vec<Entry>,
+    pub(crate) max_ms: u64,
+    /// Who ever had which place, from the first announce to this one.
+    places: BTreeMap<u16, Hash>,
+}
+
+impl Announced {
+    /// Everyone who is given the key of this epoch.
+    pub(crate) fn holders(&self) -> impl Iterator<Item = Fingerprint> {
+        self.roster.iter().filter(|e| e.state != State::Off).map(|e| Fingerprint(e.fp))
+    }
+
+    pub(crate) fn holds(&self, fp: Fingerprint) -> bool {
+        self.holders().any(|holder| holder == fp)
+    }
+}
+
+/// A packet that was said, or tried to be.
+pub(crate) struct Said {
+    pub(crate) by: usize,
+    pub(crate) fp: Fingerprint,
+    pub(crate) at_ms: u64,
+    /// The epoch that it was sealed under, if it was.
+    pub(crate) under: Option<Hash>,
+}
+
+pub(crate) struct Truth {
+    link: LinkKeys,
+    pub(crate) announces: BTreeMap<Hash, Announced>,
+    joins: BTreeMap<Hash, Hash>,
+    acks: BTreeMap<Hash, BTreeSet<Hash>>,
+    /// The one announce of a generator for a session, term and epoch.
+    made: BTreeMap<(Hash, Hash, u32, u32), Hash>,
+    codes: BTreeMap<Hash, String>,
+    by_code: BTreeMap<String, Hash>,
+    /// Frames by key and nonce: epoch, place, stream, counter.
+    sealed: HashMap<(Hash, u16, u8, u32), u64>,
+    audio_len: Option<usize>,
+    pub(crate) said: Vec<Said>,
+    pub(crate) frames: u64,
+    pub(crate) opened: u64,
+}
+
+impl Truth {
+    pub(crate) fn new(link: LinkKeys) -> Self {
+        Self {
+            link,
+            announces: BTreeMap::new(),
+            joins: BTreeMap::new(),
+            acks: BTreeMap::new(),
+            made: BTreeMap::new(),
+            codes: BTreeMap::new(),
+            by_code: BTreeMap::new(),
+            sealed: HashMap::new(),
+            audio_len: None,
+            said: Vec::new(),
+            frames: 0,
+            opened: 0,
+        }
+    }
+
+    /// A device posts. Gives the kind, and the epoch that it confirms by this, if it does.
+    pub(crate) fn posted(
+        &mut self,
+        by: Fingerprint,
+        envelope: &Envelope,
+    ) -> Result<(Kind, Option<Hash>), String> {
+        let sealed = unbox(&self.link, envelope).ok_or("a box that does not open")?;
+        let kind = sealed.kind;
+        let own = sealed.from == by.0;
+        match kind {
+            Kind::Join => {
+                let h = hash_of("SF1/join", &sealed).ok_or("an unsigned join request")?;
+                let _: JoinRequest = read(&sealed)?;
+                self.joins.insert(h, sealed.from);
+            }
+            Kind::Announce => self.announce(envelope.session_id, &sealed)?,
+            Kind::Wrap => self.wrap(by, &read(&sealed)?)?,
+            Kind::Ack if own => {
+                let ack: KeyAck = read(&sealed)?;
+                let announced = self.announces.get(&ack.h_e).ok_or("an ack of no announce")?;
+                if !announced.holds(by) {
+                    return Err("an ack of somebody who is not given the key".into());
+                }
+                self.acks.entry(ack.h_e).or_default().insert(by.0);
+                return Ok((kind, Some(ack.h_e)));
+            }
+            _ => {}
+        }
+        Ok((kind, None))
+    }
+
+    fn announce(&mut self, session: Hash, sealed: &Sealed) -> Held {
+        let h = hash_of("SF1/ann", sealed).ok_or("an unsigned announce")?;
+        if self.announces.contains_key(&h) {
+            return Ok(()); // shown again to a relay that lost it
+        }
+        let a: EpochAnnounce = read(sealed)?;
+        let roster = a.roster.as_slice();
+        let before = self.announces.get(&a.prev_h);
+        let expected = before.map_or(1, |b| b.number + 1);
+        if a.merged_h.is_none() && a.epoch != expected {
+            return Err(format!("announce {} where {expected} comes next", a.epoch));
+        }
+        let places = places(before.map(|b| &b.places), roster)?;
+        for entry in roster.iter().filter(|e| e.state == State::In) {
+            if self.joins.get(&entry.join_h) != Some(&entry.fp) {
+                return Err(format!("place {} names a join that is not its own", entry.idx));
+            }
+        }
+        let slot = (session, a.generator, a.term, a.epoch);
+        if a.generator != sealed.from || self.made.insert(slot, h).is_some() {
+            return Err(format!("two announces for epoch {} of term {}", a.epoch, a.term));
+        }
+        let announced = Announced {
+            session,
+            term: a.term,
+            number: a.epoch,
+            reason: a.reason,
+            generator: a.generator,
+            roster: roster.to_vec(),
+            max_ms: a.max_ms.into(),
+            places,
+        };
+        self.announces.insert(h, announced);
+        Ok(())
+    }
+
+    /// Only who is on the signed roster gets a wrap.
+    fn wrap(&self, by: Fingerprint, wrap: &KeyWrap) -> Held {
+        let announced = self.announces.get(&wrap.h_e).ok_or("a wrap for no announce")?;
+        if announced.generator != by.0 || !announced.holds(Fingerprint(wrap.to)) {
+            return Err("a wrap for somebody who is not on the roster".into());
+        }
+        Ok(())
+    }
+
+    /// A frame is sealed under one of these epochs, the newest last; gives which.
+    pub(crate) fn sealed(
+        &mut self,
+        by: Fingerprint,
+        bytes: &[u8],
+        under: &[Hash],
+    ) -> Result<(Hash, Stream), String> {
+        let frame = ParsedFrame::parse(bytes).map_err(|_| "a sealed frame that does not parse")?;
+        let kid = frame.kid();
+        let fits = |h: &&Hash| {
+            let number = self.announces.get(*h).map(|a| a.number);
+            number.is_some_and(|n| n % 256 == u32::from(kid.epoch_mod_256()))
+        };
+        let h = *under.iter().find(fits).ok_or("a frame of an epoch that is not in use")?;
+        let announced = &self.announces[&h];
+        let own = |e: &&Entry| e.fp == by.0 && e.state != State::Off;
+        if announced.roster.iter().find(own).map(|e| e.idx) != Some(kid.idx()) {
+            return Err(format!("a frame sealed from place {}, which is not its own", kid.idx()));
+        }
+        let place = (h, kid.idx(), kid.stream() as u8, frame.ctr());
+        let content = digest(bytes);
+        if self.sealed.insert(place, content).is_some_and(|before| before != content) {
+            return Err(format!("a nonce of epoch {} is used twice", announced.number));
+        }
+        if kid.stream() == Stream::Audio && *self.audio_len.get_or_insert(bytes.len()) != bytes.len()
+        {
+            return Err("audio frames of two lengths".into());
+        }
+        self.frames += 1;
+        Ok((h, kid.stream()))
+    }
+
+    /// A device plays a packet: once, as a member of the epoch that it was sealed under.
+    pub(crate) fn played(
+        &mut self,
+        fp: Fingerprint,
+        process: &mut Process,
+        (idx, packet): (u16, &[u8]),
+    ) -> Held {
+        let serial = packet.first_chunk::<4>().ok_or("a packet that nobody said")?;
+        let serial = u32::from_be_bytes(*serial);
+        let said = self.said.get(serial as usize).ok_or("a packet that nobody said")?;
+        let h = said.under.ok_or("a packet that nobody sealed")?;
+        let announced = &self.announces[&h];
+        if !announced.holds(fp) {
+            return Err(format!("hears packet {serial} of epoch {} unlisted", announced.number));
+        }
+        if !process.held.contains(&h) {
+            return Err(format!("hears packet {serial} of an epoch that it did not confirm"));
+        }
+        if packet != packet_of(serial, said.by) || announced.places.get(&idx) != Some(&said.fp.0) {
+            return Err(format!("hears packet {serial} otherwise than it was said"));
+        }
+        if !process.played.insert(serial) {
+            return Err(format!("hears packet {serial} twice"));
+        }
+        self.opened += 1;
+        Ok(())
+    }
+
+    /// What a device shows of keys is what is so.
+    pub(crate) fn shows(&mut self, see: &Snapshot) -> Held {
+        let (Some(active), Some(code)) = (&see.active, &see.code) else { return Ok(()) };
+        let one = self.codes.entry(active.h).or_insert_with(|| code.clone());
+        let of_one = self.by_code.entry(code.clone()).or_insert(active.h);
+        if one != code || *of_one != active.h {
+            return Err("one code for two epochs, or two for one".into());
+        }
+        let newest = see.coming.as_ref().unwrap_or(active);
+        let mut hear = BTreeSet::new();
+        for epoch in [active, newest] {
+            let announced = self.announces.get(&epoch.h).ok_or("an epoch that nobody announced")?;
+            hear.extend(announced.holders());
+            let acks = self.acks.get(&epoch.h).map_or(0, BTreeSet::len);
+            if epoch.confirmed > acks || epoch.confirmed > epoch.members {
+                return Err(format!("shows {} confirmed, signed by {acks}", epoch.confirmed));
+            }
+        }
+        let hearers = see.members.iter().filter(|m| m.presence != Presence::Off);
+        let shown: BTreeSet<_> = hearers.map(|m| m.fp).collect();
+        if shown != hear {
+            return Err(format!("shows {} hearers of {}", shown.len(), hear.len()));
+        }
+        let staying = see.members.iter().filter(|m| m.presence != Presence::Leaving);
+        let staying: BTreeSet<_> = staying.map(|m| m.fp.0).collect();
+        let roster: BTreeSet<_> = self.announces[&newest.h].roster.iter().map(|e| e.fp).collect();
+        if staying != roster {
+            return Err("shows a list that is not the newest roster".into());
+        }
+        Ok(())
+    }
+}
+
+/// The content of a packet: its number, and who says it.
+pub(crate) fn packet_of(serial: u32, by: usize) -> [u8; 8] {
+    let mut packet = [0; 8];
+    packet[..4].copy_from_slice(&serial.to_be_bytes());
+    packet[4..].copy_from_slice(&(by as u32).to_be_bytes());
+    packet
+}
+
+fn read<T: standfast_wire::codec::Field>(sealed: &Sealed) -> Result<T, String> {
+    from_bytes(sealed.body.as_slice()).map_err(|_| "a body that does not decode".into())
+}
+
+/// A place belongs to one fingerprint within one chain, and a fingerprint to one place.
+fn places(
+    before: Option<&BTreeMap<u16, Hash>>,
+    roster: &[Entry],
+) -> Result<BTreeMap<u16, Hash>, String> {
+    let mut places = before.cloned().unwrap_or_default();
+    for entry in roster {
+        if *places.entry(entry.idx).or_insert(entry.fp) != entry.fp {
+            return Err(format!("place {} is given twice", entry.idx));
+        }
+    }
+    let one_each = roster.iter().all(|e| roster.iter().filter(|o| o.fp == e.fp).count() == 1);
+    let kept = roster.iter().all(|e| places.iter().all(|(idx, fp)| *fp != e.fp || *idx == e.idx));
+    if one_each && kept { Ok(places) } else { Err("somebody has two places".into()) }
+}
+
+/// FNV-1a: tells contents apart.
+pub(crate) fn digest(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
