@@ -1,4 +1,5 @@
 //! Developer commands: `cargo xtask setup`, `tidy`, `test`, `evil`, `fuzz`, `bench`, `demo`.
+//! Developer commands: `cargo xtask setup`, `tidy`, `test`, `sim`, `fuzz`, `bench`, `demo`.
 
 mod bench;
 mod build;
@@ -6,6 +7,7 @@ mod checks;
 mod evil;
 mod fuzz;
 mod setup;
+mod sim;
 mod tally;
 mod tidy;
 
@@ -32,6 +34,8 @@ enum Command {
     Evil(evil::Evil),
     /// Runs every fuzz target and writes what they did to `target/bench/fuzz.json`.
     Fuzz(fuzz::FuzzArgs),
+    /// Lets many simulated meetings happen, in which everything goes wrong that can.
+    Sim(sim::Args),
     /// Holds a real standup between two windows and writes what happened to `target/demo`.
     Demo {
         /// Brings up a display, a sound server and a keychain of its own even where there are some.
@@ -52,6 +56,7 @@ fn main() -> anyhow::Result<()> {
         Command::Test => checks::run_all(),
         Command::Evil(args) => evil::evil(&args),
         Command::Fuzz(args) => fuzz::fuzz(&args),
+        Command::Sim(args) => sim::run(&args),
         Command::Demo { virtual_stage } => demo(virtual_stage),
         Command::Bench { what } => bench::run_all(&what),
     }
