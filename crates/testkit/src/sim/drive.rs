@@ -3,7 +3,9 @@
 
 use bytes::Bytes;
 use standfast_crypto::PrivateBundle;
-use standfast_meeting::{Admission, Command, Config, Hosts, Input, Known, Meeting, Output, Part, Policy};
+use standfast_meeting::{
+    Admission, Command, Config, Hosts, Input, Known, Meeting, Output, Part, Policy,
+};
 use standfast_wire::codec::{Blob, from_bytes};
 use standfast_wire::control::Kind;
 use standfast_wire::relay::{

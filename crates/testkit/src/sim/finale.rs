@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use standfast_meeting::Command;
+use standfast_wire::control::Hash;
 
 use super::net::Weather;
 use super::queue::Event;
@@ -24,6 +25,7 @@ const ENDED_MS: u64 = 1_000;
 pub(crate) struct Finale {
     heard: BTreeMap<u32, BTreeSet<usize>>,
     until_ms: u64,
+    session: Option<Hash>,
 }
 
 impl World<'_> {
@@ -67,7 +69,8 @@ impl World<'_> {
             Ok(()) => {
                 self.figures.converged_ms = self.now_ms - calm_ms;
                 self.say(|_| "all are together".to_owned());
-                self.finale = Some(Finale { until_ms: self.now_ms + SPEECH_MS, ..Finale::default() });
+                self.finale =
+                    Some(Finale { until_ms: self.now_ms + SPEECH_MS, ..Finale::default() });
                 self.queue.push(self.now_ms, Event::Finale(0));
             }
             Err(why) if self.now_ms > calm_ms + self.bound_ms() => {
@@ -89,6 +92,10 @@ impl World<'_> {
         let mut generators = 0;
         for at in &present {
             let (name, shown) = (&self.devices[*at].name, self.devices[*at].shown());
+            let line = self.devices[*at].process.as_ref().and_then(|p| p.line);
+            if !line.is_some_and(|line| self.carries(line)) {
+                return Err(format!("{name} is not connected"));
+            }
             let Some(shown) = shown.filter(|s| s.live() && s.coming.is_none()) else {
                 return Err(format!("{name} is not live in a settled epoch"));
             };
@@ -169,6 +176,8 @@ impl World<'_> {
             }
         }
         self.done.ended = true;
+        let session = self.devices.iter().find_map(|d| d.shown().and_then(|s| s.session));
+        self.finale = Some(Finale { session, ..Finale::default() });
         self.as_generator(Command::End)?;
         let way_ms = 2 * (Weather::FAIR.delay_ms + Weather::FAIR.jitter_ms);
         self.queue.push(self.now_ms + ENDED_MS + way_ms, Event::Finale(2));
@@ -179,7 +188,16 @@ impl World<'_> {
     fn all_is_over(&mut self) -> Held {
         self.over = true;
         if let Some(at) = self.present().first() {
-            return Err(format!("{} is still in the meeting after its end", self.devices[*at].name));
+            return Err(format!(
+                "{} is still in the meeting after its end",
+                self.devices[*at].name
+            ));
+        }
+        let now = self.relay_time();
+        let left = self.relay.sessions(&self.devices[0].pseudonym, now);
+        let ended = self.finale.as_ref().and_then(|finale| finale.session);
+        if ended.is_none_or(|session| left.contains(&session)) {
+            return Err("the board is left after the end of the meeting".to_owned());
         }
         Ok(())
     }

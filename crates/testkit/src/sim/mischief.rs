@@ -89,7 +89,9 @@ impl World<'_> {
             Kind::Split => self.split(),
             Kind::Move => {
                 self.devices[at].node = 1 - self.devices[at].node;
-                self.say(|w| format!("{} moves to node {}", w.devices[at].name, w.devices[at].node));
+                self.say(|w| {
+                    format!("{} moves to node {}", w.devices[at].name, w.devices[at].node)
+                });
                 self.snap(at);
             }
             Kind::RelayRestart => {

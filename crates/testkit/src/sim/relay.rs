@@ -12,8 +12,10 @@ use standfast_crypto::Pseudonym;
 use standfast_relay::hub::{ConnectionId, Hub};
 use standfast_relay::limits::Limits;
 use standfast_relay::login::Gate;
-use standfast_wire::codec::{List, Text};
-use standfast_wire::relay::{BoardPosition, ErrorCode, Login, VERSION};
+use standfast_wire::codec::{List, Text, from_bytes};
+use standfast_wire::relay::{
+    BoardPosition, ErrorCode, Login, Packet, SessionId, ToClient, VERSION,
+};
 
 use super::dice::Dice;
 use super::net::LineId;
@@ -103,9 +105,21 @@ impl Relay {
         self.nodes.len()
     }
 
-    /// Boards over all nodes.
-    pub(crate) fn boards(&self) -> usize {
-        self.nodes.iter().map(|node| node.hub.counters().boards).sum()
+    /// Sessions that have a board on some node, as a visitor sees them.
+    pub(crate) fn sessions(&mut self, who: &Pseudonym, now: Duration) -> Vec<SessionId> {
+        let mut sessions = Vec::new();
+        for at in 0..self.nodes.len() {
+            let Ok(id) = self.admit(at, End::OtherNode, who, Vec::new(), now) else { continue };
+            let batch = self.nodes[at].hub.take(id).unwrap_or_default();
+            for message in &batch.control {
+                let Ok(Packet::Control(body)) = Packet::parse(message) else { continue };
+                if let Ok(ToClient::Welcome(welcome)) = from_bytes(body) {
+                    sessions.extend(welcome.boards.as_slice().iter().map(|b| b.session_id));
+                }
+            }
+            self.gone(at, id, now);
+        }
+        sessions
     }
 
     /// Everything is forgotten.
@@ -197,9 +211,8 @@ impl Relay {
             }
             (What::Gone, None) => {}
             (What::Message(message), mirror) => {
-                let through = |relay: &mut Self, id| {
-                    relay.nodes[at].hub.receive(id, &message, now).is_ok()
-                };
+                let through =
+                    |relay: &mut Self, id| relay.nodes[at].hub.receive(id, &message, now).is_ok();
                 if mirror.is_some_and(|id| through(self, id)) {
                     return;
                 }

@@ -17,7 +17,6 @@ use super::world::Held;
 
 /// An announce that somebody signed.
 pub(crate) struct Announced {
-    pub(crate) session: Hash,
     pub(crate) term: u32,
     pub(crate) number: u32,
     pub(crate) reason: Reason,
@@ -137,7 +136,6 @@ impl Truth {
             return Err(format!("two announces for epoch {} of term {}", a.epoch, a.term));
         }
         let announced = Announced {
-            session,
             term: a.term,
             number: a.epoch,
             reason: a.reason,
@@ -183,7 +181,8 @@ impl Truth {
         if self.sealed.insert(place, content).is_some_and(|before| before != content) {
             return Err(format!("a nonce of epoch {} is used twice", announced.number));
         }
-        if kid.stream() == Stream::Audio && *self.audio_len.get_or_insert(bytes.len()) != bytes.len()
+        if kid.stream() == Stream::Audio
+            && *self.audio_len.get_or_insert(bytes.len()) != bytes.len()
         {
             return Err("audio frames of two lengths".into());
         }

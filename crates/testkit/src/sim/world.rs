@@ -55,7 +55,6 @@ pub(crate) struct World<'t> {
     pub(crate) done: Done,
     pub(crate) processes: u64,
     pub(crate) calm_ms: Option<u64>,
-    pub(crate) converged_ms: Option<u64>,
     /// Packets of the last act, and who has heard them.
     pub(crate) finale: Option<super::finale::Finale>,
     pub(crate) over: bool,
@@ -107,7 +106,6 @@ impl<'t> World<'t> {
             done: Done::default(),
             processes: 0,
             calm_ms: None,
-            converged_ms: None,
             finale: None,
             over: false,
             figures: Figures::default(),

@@ -2,3 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod evil;
+//! A few simulated meetings; `cargo xtask sim` has many.
+#![allow(unreachable_pub, reason = "a test binary exports nothing")]
+
+mod sim;

@@ -1,0 +1,50 @@
+use standfast_testkit::sim::{Faults, Plan, run};
+
+fn calm(members: usize) -> Plan {
+    Plan { trouble_ms: 12_000, faults: Faults::NONE, ..Plan::new(members) }
+}
+
+fn stormy(members: usize) -> Plan {
+    Plan { trouble_ms: 40_000, ..Plan::new(members) }
+}
+
+fn holds(seeds: std::ops::Range<u64>, plan: &Plan) {
+    for seed in seeds {
+        assert_eq!(run(seed, plan, None).err(), None);
+    }
+}
+
+#[test]
+fn calm_meetings_of_every_size_hold() {
+    for members in [2, 3, 5, 9] {
+        holds(0..2, &calm(members));
+    }
+}
+
+#[test]
+fn stormy_meetings_hold() {
+    holds(0..8, &stormy(4));
+}
+
+#[test]
+fn a_seed_repeats() {
+    let plan = stormy(3);
+    for seed in 0..2 {
+        assert_eq!(run(seed, &plan, None), run(seed, &plan, None));
+    }
+}
+
+#[test]
+fn seeds_differ() {
+    let plan = calm(2);
+    let digests: Vec<_> = (0..3).filter_map(|seed| run(seed, &plan, None).ok()).collect();
+    assert!(digests.len() == 3 && digests[0].digest != digests[1].digest);
+}
+
+#[test]
+fn what_happens_is_told() {
+    let mut lines = Vec::new();
+    let told = run(1, &calm(2), Some(&mut |line| lines.push(line.to_owned())));
+    assert!(told.is_ok());
+    assert!(lines.iter().any(|line| line.contains("posts Announce")));
+}
