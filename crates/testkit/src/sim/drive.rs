@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use standfast_crypto::PrivateBundle;
+use standfast_meeting::limits::CUT_MS;
 use standfast_meeting::{
     Admission, Command, Config, Hosts, Input, Known, Meeting, Output, Part, Policy,
 };
@@ -42,7 +43,7 @@ impl World<'_> {
         let meeting = Meeting::new(config, Box::new(dice), device.now(self.now_ms));
         device.process = Some(Process::new(id, meeting));
         self.say(|w| format!("{} starts", w.devices[at].name));
-        self.after_input(at, true)?;
+        self.look(at)?;
         self.connect(at);
         let talk_ms = self.now_ms + self.dice.below(2_000);
         self.queue.push(talk_ms, Event::Device(at, Happening::Voice(id)));
@@ -212,25 +213,46 @@ impl World<'_> {
     /// Gives the engine an input, and carries out what it wants.
     pub(crate) fn input(&mut self, at: usize, input: Input<'_>) -> Held {
         let now = self.devices[at].now(self.now_ms);
+        self.tell_input(at, &input);
         let Some(process) = self.devices[at].process.as_mut() else { return Ok(()) };
         let quiet = matches!(input, Input::Media(_) | Input::Voice { .. });
         process.meeting.handle(input, now);
         self.after_input(at, !quiet && self.events.is_multiple_of(LOOK_ANYWAY))
     }
 
+    fn tell_input(&mut self, at: usize, input: &Input<'_>) {
+        if !self.is_told() {
+            return;
+        }
+        let got = match input {
+            Input::Delivered { poster, envelope } => (self.truth.kind_of(envelope), Some(*poster)),
+            Input::PeerGone { poster } => (Some("PeerGone".to_owned()), Some(*poster)),
+            Input::CaughtUp { .. } => (Some("CaughtUp".to_owned()), None),
+            Input::BoardLost { .. } => (Some("BoardLost".to_owned()), None),
+            _ => return,
+        };
+        self.say(|w| {
+            let of = w.devices.iter().find(|d| Some(d.pseudonym.public()) == got.1);
+            let of = of.map(|d| d.name.as_str()).unwrap_or_default();
+            format!("{} gets {} of {of}", w.devices[at].name, got.0.unwrap_or_default())
+        });
+    }
+
     /// What was posted comes first, so that what is shown and played can be held against it.
     fn after_input(&mut self, at: usize, look: bool) -> Held {
         let Some(process) = self.devices[at].process.as_mut() else { return Ok(()) };
         let outputs: Vec<_> = std::iter::from_fn(|| process.meeting.poll_output()).collect();
-        let look = look || outputs.iter().any(|o| matches!(o, Output::Changed));
+        let told = outputs.iter().any(|o| matches!(o, Output::Changed));
         for output in &outputs {
             if let Output::Post(envelope) = output {
                 self.posted(at, envelope)?;
             }
         }
         let before = self.devices[at].shown().and_then(|shown| shown.active);
-        if look {
-            self.look(at)?;
+        let shown = self.devices[at].shown().cloned();
+        if (look || told) && self.look(at)? && !told {
+            let now = self.devices[at].shown().cloned();
+            return Err(format!("shows something else without saying so: {shown:?}, now {now:?}"));
         }
         let after = self.devices[at].shown().and_then(|shown| shown.active);
         let under: Vec<_> = before.into_iter().chain(after).map(|(h, _)| h).collect();
@@ -259,14 +281,14 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Looks at the snapshot and holds it against what is so.
-    fn look(&mut self, at: usize) -> Held {
+    /// Looks at the snapshot and holds it against what is so. Whether it changed.
+    fn look(&mut self, at: usize) -> Result<bool, String> {
         let now_ms = self.now_ms;
-        let Some(process) = self.devices[at].process.as_mut() else { return Ok(()) };
+        let Some(process) = self.devices[at].process.as_mut() else { return Ok(false) };
         let see = process.meeting.snapshot();
         let shown = Shown::of(&see);
         if shown == process.shown {
-            return Ok(());
+            return Ok(false);
         }
         self.truth.shows(&see)?;
         for (h, _) in shown.active.iter().chain(&shown.coming) {
@@ -291,7 +313,7 @@ impl World<'_> {
             self.queue.push(at_ms, Event::Device(at, Happening::LookAtLobby(id)));
         }
         self.tell_change(at, &before);
-        Ok(())
+        Ok(true)
     }
 
     fn tell_change(&mut self, at: usize, before: &Shown) {
@@ -396,6 +418,9 @@ impl World<'_> {
         let fp = self.devices[at].fp;
         let (h, stream) = self.truth.sealed(fp, &frame, under)?;
         self.sealed_in_time(at, &h)?;
+        if stream == standfast_frame::Stream::Audio && self.events.is_multiple_of(LOOK_ANYWAY / 8) {
+            self.may_be_heard(at)?;
+        }
         if stream == standfast_frame::Stream::Audio
             && let Some(said) = self.truth.said.last_mut()
         {
@@ -421,6 +446,16 @@ impl World<'_> {
                     announced.number, announced.reason
                 ));
             }
+        }
+        Ok(())
+    }
+
+    /// Nobody is heard while the generator shows no life.
+    fn may_be_heard(&self, at: usize) -> Held {
+        let Some(process) = &self.devices[at].process else { return Ok(()) };
+        let see = process.meeting.snapshot();
+        if !see.generator && see.pulse_age_ms > CUT_MS {
+            return Err(format!("speaks {} ms after the last heartbeat", see.pulse_age_ms));
         }
         Ok(())
     }

@@ -45,12 +45,17 @@ impl World<'_> {
         self.say(|_| "the trouble is over".to_owned());
         self.weather = Weather::FAIR;
         self.relay.up = true;
+        self.evil_until_ms = 0;
         if !self.relay.joined {
             self.heal();
         }
         for at in 0..self.devices.len() {
             self.devices[at].offline = false;
             self.resume(at)?;
+            let line = self.devices[at].process.as_ref().and_then(|p| p.line);
+            if let Some(line) = line.filter(|line| self.carries(*line) && !self.works(*line)) {
+                self.queue.push(self.now_ms, Event::Snap(line));
+            }
             // Without the organizer there is no meeting.
             let expected = at == 0 || self.devices[at].starting;
             if expected && self.devices[at].process.is_none() {
@@ -93,7 +98,7 @@ impl World<'_> {
         for at in &present {
             let (name, shown) = (&self.devices[*at].name, self.devices[*at].shown());
             let line = self.devices[*at].process.as_ref().and_then(|p| p.line);
-            if !line.is_some_and(|line| self.carries(line)) {
+            if !line.is_some_and(|line| self.works(line)) {
                 return Err(format!("{name} is not connected"));
             }
             let Some(shown) = shown.filter(|s| s.live() && s.coming.is_none()) else {

@@ -26,6 +26,8 @@ enum Kind {
     Leave,
     ComeBack,
     Rotate,
+    OneWay,
+    Evil,
 }
 
 impl World<'_> {
@@ -65,6 +67,8 @@ impl World<'_> {
             (Kind::Leave, f.leave),
             (Kind::ComeBack, true),
             (Kind::Rotate, f.rotate),
+            (Kind::OneWay, f.one_way),
+            (Kind::Evil, f.evil),
         ];
         all.into_iter().filter(|(_, on)| *on).map(|(kind, _)| kind).collect()
     }
@@ -102,6 +106,11 @@ impl World<'_> {
             Kind::Leave => return self.leave(at),
             Kind::ComeBack => self.come_back(at),
             Kind::Rotate => return self.rotate(),
+            Kind::OneWay => self.one_way(at),
+            Kind::Evil => {
+                self.evil_until_ms = self.now_ms + self.dice.between(500, 20_000);
+                self.say(|_| "the relay is evil".to_owned());
+            }
         }
         Ok(())
     }
@@ -130,6 +139,16 @@ impl World<'_> {
         if let Some(line) = process.and_then(|p| p.line.or(p.dialling)) {
             self.break_line(line, end);
         }
+    }
+
+    /// The relay cuts a device off, and goes on telling it everything: it has left, and listens.
+    fn one_way(&mut self, at: usize) {
+        let process = self.devices[at].process.as_ref();
+        let Some(line) = process.and_then(|p| p.line) else { return };
+        self.say(|w| format!("{} is heard by nobody", w.devices[at].name));
+        self.mute_line(line);
+        let most = if self.dice.chance(30) { 60_000 } else { 8_000 };
+        self.queue.push(self.now_ms + self.dice.between(500, most), Event::Snap(line));
     }
 
     fn outage(&mut self, at: usize) {

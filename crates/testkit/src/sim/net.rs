@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use standfast_relay::hub::ConnectionId;
-use standfast_wire::relay::{BoardPosition, MEDIA};
+use standfast_wire::codec::from_bytes;
+use standfast_wire::relay::{BoardPosition, MEDIA, Packet, ToClient};
 
 use super::dice::Dice;
 use super::queue::{Event, Happening};
@@ -67,8 +68,10 @@ pub(crate) struct Line {
     hub: Option<ConnectionId>,
     /// The device has not given it up.
     pub(crate) open: bool,
-    /// What is sent arrives.
-    path: bool,
+    /// What the device sends arrives.
+    up: bool,
+    /// What the relay sends arrives.
+    down: bool,
     /// When the last control message in each direction arrives: none overtakes another.
     up_ms: u64,
     down_ms: u64,
@@ -104,7 +107,8 @@ impl World<'_> {
             have,
             hub: None,
             open: true,
-            path: reachable,
+            up: reachable,
+            down: reachable,
             up_ms: at_ms,
             down_ms: at_ms,
             inbox: VecDeque::new(),
@@ -122,7 +126,7 @@ impl World<'_> {
     }
 
     pub(crate) fn login(&mut self, id: LineId) -> Held {
-        let Some(line) = self.lines.get_mut(&id).filter(|line| line.path) else { return Ok(()) };
+        let Some(line) = self.lines.get_mut(&id).filter(|line| line.up) else { return Ok(()) };
         let (device, node, have) = (line.device, line.node, std::mem::take(&mut line.have));
         let now = self.relay_time();
         let who = &self.devices[device].pseudonym;
@@ -139,14 +143,14 @@ impl World<'_> {
     /// A device sends a control message. What it sends on a broken line is lost.
     pub(crate) fn send(&mut self, id: LineId, message: Vec<u8>) {
         let delay = self.weather.control(&mut self.dice);
-        if let Some(line) = self.lines.get_mut(&id).filter(|line| line.path) {
+        if let Some(line) = self.lines.get_mut(&id).filter(|line| line.up) {
             line.up_ms = line.up_ms.max(self.now_ms + delay);
             self.queue.push(line.up_ms, Event::Up(id, message.into()));
         }
     }
 
     pub(crate) fn send_media(&mut self, id: LineId, message: Vec<u8>) {
-        if self.lines.get(&id).is_some_and(|line| line.path) {
+        if self.lines.get(&id).is_some_and(|line| line.up) {
             let message = Bytes::from(message);
             for delay in self.weather.media(&mut self.dice) {
                 self.queue.push(self.now_ms + delay, Event::UpMedia(id, message.clone()));
@@ -155,7 +159,7 @@ impl World<'_> {
     }
 
     pub(crate) fn arrive_up(&mut self, id: LineId, message: Bytes) -> Held {
-        let Some(line) = self.lines.get_mut(&id).filter(|line| line.path) else { return Ok(()) };
+        let Some(line) = self.lines.get_mut(&id).filter(|line| line.up) else { return Ok(()) };
         line.inbox.push_back(message);
         self.read_on(id)
     }
@@ -175,7 +179,7 @@ impl World<'_> {
     }
 
     pub(crate) fn arrive_up_media(&mut self, id: LineId, message: Bytes) -> Held {
-        let hub = self.lines.get(&id).filter(|line| line.path).and_then(|line| line.hub);
+        let hub = self.lines.get(&id).filter(|line| line.up).and_then(|line| line.hub);
         hub.map_or(Ok(()), |hub| self.received(id, hub, message))
     }
 
@@ -233,14 +237,7 @@ impl World<'_> {
     pub(crate) fn write(&mut self) {
         for written in self.relay.write() {
             match written {
-                Written::Control(id, message) => {
-                    let delay = self.weather.control(&mut self.dice);
-                    if let Some(line) = self.lines.get_mut(&id).filter(|line| line.path) {
-                        line.down_ms = line.down_ms.max(self.now_ms + delay);
-                        let down = Happening::Down(id, message);
-                        self.queue.push(line.down_ms, Event::Device(line.device, down));
-                    }
-                }
+                Written::Control(id, message) => self.write_control(id, message),
                 Written::Media(id, message) => self.write_media(id, message),
                 Written::Closed(id) => {
                     self.break_line(id, Break { client_notices_ms: 0, relay_notices_ms: 0 });
@@ -249,8 +246,37 @@ impl World<'_> {
         }
     }
 
+    fn write_control(&mut self, id: LineId, message: Bytes) {
+        let delay = self.weather.control(&mut self.dice);
+        let Some(line) = self.lines.get_mut(&id).filter(|line| line.down) else { return };
+        if self.now_ms < self.evil_until_ms && is_from_board(&message) {
+            return self.write_evil(id, message);
+        }
+        line.down_ms = line.down_ms.max(self.now_ms + delay);
+        let down = Happening::Down(id, message);
+        self.queue.push(line.down_ms, Event::Device(line.device, down));
+    }
+
+    /// An evil relay: what is on its board comes late, out of order, again, or never.
+    fn write_evil(&mut self, id: LineId, message: Bytes) {
+        let delays: &[u64] = match self.dice.below(100) {
+            0..6 => &[],
+            6..12 => &[30, 3_000],
+            12..16 => &[30, 25_000],
+            16..20 => &[400],
+            20..24 => &[8_000],
+            _ => &[30],
+        };
+        let Some(line) = self.lines.get(&id) else { return };
+        for delay in delays {
+            let at_ms = self.now_ms + delay + self.dice.below(*delay);
+            let down = Happening::Down(id, message.clone());
+            self.queue.push(at_ms, Event::Device(line.device, down));
+        }
+    }
+
     fn write_media(&mut self, id: LineId, message: Bytes) {
-        let Some(line) = self.lines.get(&id).filter(|line| line.path) else { return };
+        let Some(line) = self.lines.get(&id).filter(|line| line.down) else { return };
         for delay in self.weather.media(&mut self.dice) {
             let down = Happening::Down(id, message.clone());
             self.queue.push(self.now_ms + delay, Event::Device(line.device, down));
@@ -259,16 +285,30 @@ impl World<'_> {
 
     /// Whether what was on this line when it broke still arrives.
     pub(crate) fn carries(&self, id: LineId) -> bool {
-        self.lines.get(&id).is_some_and(|line| line.open && line.path)
+        self.lines.get(&id).is_some_and(|line| line.open && line.down)
+    }
+
+    /// Whether a device and the relay hear each other.
+    pub(crate) fn works(&self, id: LineId) -> bool {
+        self.lines.get(&id).is_some_and(|line| line.open && line.up && line.down)
     }
 
     /// From here on nothing arrives, in either direction.
     pub(crate) fn break_line(&mut self, id: LineId, end: Break) {
-        let Some(line) = self.lines.get_mut(&id).filter(|line| line.path) else { return };
-        line.path = false;
+        let Some(line) = self.lines.get_mut(&id).filter(|line| line.up || line.down) else {
+            return;
+        };
+        (line.up, line.down) = (false, false);
         let lost = Event::Device(line.device, Happening::Lost(id));
         self.queue.push(self.now_ms + end.client_notices_ms, lost);
         self.queue.push(self.now_ms + end.relay_notices_ms, Event::HubLost(id));
+    }
+
+    /// The relay hears nothing from it any more.
+    pub(crate) fn mute_line(&mut self, id: LineId) {
+        if let Some(line) = self.lines.get_mut(&id) {
+            line.up = false;
+        }
     }
 
     /// The device closes: what it has sent still arrives.
@@ -276,17 +316,17 @@ impl World<'_> {
         let delay = self.weather.control(&mut self.dice);
         let Some(line) = self.lines.get_mut(&id) else { return };
         line.open = false;
-        if line.path {
+        if line.up {
             line.up_ms = line.up_ms.max(self.now_ms + delay);
-            self.queue.push(line.up_ms, Event::HubLost(id));
         }
+        self.queue.push(line.up_ms.max(self.now_ms), Event::HubLost(id));
     }
 
     /// The relay finds a connection ended.
     pub(crate) fn hub_lost(&mut self, id: LineId) {
         let now = self.relay_time();
         let Some(line) = self.lines.get_mut(&id) else { return };
-        line.path = false;
+        (line.up, line.down) = (false, false);
         let (node, device) = (line.node, line.device);
         if let Some(hub) = line.hub.take() {
             self.relay.gone(node, hub, now);
@@ -309,4 +349,10 @@ impl World<'_> {
         }
         self.queue.push(self.now_ms + down_ms, Event::RelayUp);
     }
+}
+
+/// Whether a relay's message is one from a board.
+fn is_from_board(message: &Bytes) -> bool {
+    let Ok(Packet::Control(body)) = Packet::parse(message) else { return false };
+    matches!(from_bytes(body), Ok(ToClient::Delivered(_)))
 }

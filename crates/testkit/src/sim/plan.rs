@@ -59,6 +59,10 @@ pub struct Faults {
     pub rotate: bool,
     /// Unknown members wait in a lobby, where they are let in or kept out.
     pub lobby: bool,
+    /// The relay hears a device no more, and goes on telling it everything.
+    pub one_way: bool,
+    /// The relay drops, repeats, delays and reorders what is on its boards.
+    pub evil: bool,
 }
 
 impl Faults {
@@ -81,6 +85,8 @@ impl Faults {
         late: false,
         rotate: false,
         lobby: false,
+        one_way: false,
+        evil: false,
     };
 
     /// Everything that the engine is meant to stand in this version. Off until somebody can take
@@ -105,6 +111,8 @@ impl Faults {
             late: true,
             rotate: true,
             lobby: true,
+            one_way: true,
+            evil: true,
         }
     }
 
@@ -130,6 +138,8 @@ impl Faults {
             late: keep(self.late),
             rotate: keep(self.rotate),
             lobby: keep(self.lobby),
+            one_way: keep(self.one_way),
+            evil: keep(self.evil),
         }
     }
 }

@@ -21,6 +21,8 @@ pub(crate) enum Event {
     ReadOn(LineId),
     /// A frame reaches the relay.
     UpMedia(LineId, Bytes),
+    /// A connection of which only one direction was left breaks altogether.
+    Snap(LineId),
     /// The relay finds a connection ended.
     HubLost(LineId),
     /// What another node took in reaches this one.

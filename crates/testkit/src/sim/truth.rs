@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use standfast_crypto::{Fingerprint, LinkKeys};
 use standfast_frame::{ParsedFrame, Stream};
+use standfast_meeting::limits::max_ms;
 use standfast_meeting::{Presence, Snapshot};
 use standfast_wire::codec::from_bytes;
 use standfast_wire::control::{
@@ -113,6 +114,11 @@ impl Truth {
         Ok((kind, None))
     }
 
+    /// What an envelope is, for people.
+    pub(crate) fn kind_of(&self, envelope: &Envelope) -> Option<String> {
+        unbox(&self.link, envelope).map(|sealed| format!("{:?}", sealed.kind))
+    }
+
     fn announce(&mut self, session: Hash, sealed: &Sealed) -> Held {
         let h = hash_of("SF1/ann", sealed).ok_or("an unsigned announce")?;
         if self.announces.contains_key(&h) {
@@ -124,6 +130,9 @@ impl Truth {
         let expected = before.map_or(1, |b| b.number + 1);
         if a.merged_h.is_none() && a.epoch != expected {
             return Err(format!("announce {} where {expected} comes next", a.epoch));
+        }
+        if u64::from(a.max_ms) > u64::from(max_ms(a.reason)) {
+            return Err(format!("announce {} takes {} ms", a.epoch, a.max_ms));
         }
         let places = places(before.map(|b| &b.places), roster)?;
         for entry in roster.iter().filter(|e| e.state == State::In) {

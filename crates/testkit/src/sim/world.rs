@@ -7,7 +7,7 @@ use standfast_wire::control::Hash;
 
 use super::device::Device;
 use super::dice::Dice;
-use super::net::{LineId, Lines, Weather};
+use super::net::{Break, LineId, Lines, Weather};
 use super::plan::{Faults, Plan};
 use super::queue::{Event, Happening, Queue};
 use super::relay::{NAME, Relay};
@@ -51,6 +51,8 @@ pub(crate) struct World<'t> {
     /// When the last copy arrives at each node.
     pub(crate) copies_ms: [u64; 2],
     pub(crate) weather: Weather,
+    /// Until when the relay is evil.
+    pub(crate) evil_until_ms: u64,
     pub(crate) truth: Truth,
     pub(crate) done: Done,
     pub(crate) processes: u64,
@@ -102,6 +104,7 @@ impl<'t> World<'t> {
             lines_made: 0,
             copies_ms: [0; 2],
             weather: Weather::FAIR,
+            evil_until_ms: 0,
             truth: Truth::new(keys),
             done: Done::default(),
             processes: 0,
@@ -161,6 +164,10 @@ impl<'t> World<'t> {
             Event::Up(line, message) => self.arrive_up(line, message)?,
             Event::ReadOn(line) => self.read_on(line)?,
             Event::UpMedia(line, message) => self.arrive_up_media(line, message)?,
+            Event::Snap(line) => {
+                let end = Break { client_notices_ms: 0, relay_notices_ms: 0 };
+                self.break_line(line, end);
+            }
             Event::HubLost(line) => self.hub_lost(line),
             Event::Copy { to, copied } => self.arrive_copy(to, copied),
             Event::HubTick => {
@@ -191,6 +198,11 @@ impl<'t> World<'t> {
                 .drive(at, happening)
                 .map_err(|what| format!("{}: {what}", self.devices[at].name)),
         }
+    }
+
+    /// Somebody reads the trace.
+    pub(crate) fn is_told(&self) -> bool {
+        self.trace.is_some()
     }
 
     /// A line of the trace; costs nothing when nobody reads it.
