@@ -66,6 +66,8 @@ pub(crate) struct Process {
     pub(crate) played: BTreeSet<u32>,
     /// Session, term and epoch of what it last sealed with.
     pub(crate) highest: Option<(Hash, u32, u32)>,
+    /// Whom it has seen removed.
+    pub(crate) saw_removed: BTreeSet<Hash>,
     pub(crate) looking_at_lobby: bool,
     pub(crate) talks_until_ms: u64,
 }
@@ -81,6 +83,9 @@ pub(crate) struct Shown {
     pub(crate) confirmed: usize,
     pub(crate) members: Vec<Fingerprint>,
     pub(crate) lobby: Vec<(Hash, Fingerprint)>,
+    pub(crate) host: bool,
+    pub(crate) locked: bool,
+    pub(crate) removed: Vec<Fingerprint>,
 }
 
 impl Shown {
@@ -94,6 +99,9 @@ impl Shown {
             coming: snapshot.coming.as_ref().map(|e| (e.h, e.number)),
             confirmed: newest.map_or(0, |e| e.confirmed),
             members: snapshot.members.iter().map(|m| m.fp).collect(),
+            host: snapshot.rights.host,
+            locked: snapshot.locked,
+            removed: snapshot.removed.iter().map(|r| r.fp).collect(),
             lobby: snapshot.lobby.iter().map(|k| (k.request, k.fp)).collect(),
         }
     }
@@ -128,6 +136,7 @@ impl Process {
             held: BTreeSet::new(),
             played: BTreeSet::new(),
             highest: None,
+            saw_removed: BTreeSet::new(),
             looking_at_lobby: false,
             talks_until_ms: 0,
         }

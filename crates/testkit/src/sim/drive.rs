@@ -200,8 +200,10 @@ impl World<'_> {
         let before = session.and_then(|id| process.boards.board_of(&id));
         let now =
             session.and_then(|id| boards.iter().find(|b| b.session_id == id)).map(|b| b.board_id);
+        let running = boards.len();
         boards.into_iter().for_each(|board| process.boards.seen(board));
         self.input(at, Input::Connected)?;
+        self.input(at, Input::Boards(running))?;
         match session {
             Some(session_id) if now.is_none() || before != now => {
                 self.input(at, Input::BoardLost { session_id })
@@ -267,7 +269,7 @@ impl World<'_> {
     }
 
     fn posted(&mut self, at: usize, envelope: &standfast_wire::relay::Envelope) -> Held {
-        let (kind, confirmed) = self.truth.posted(self.devices[at].fp, envelope)?;
+        let (kind, confirmed) = self.truth.posted(self.devices[at].fp, envelope, self.now_ms)?;
         if let (Some(h), Some(process)) = (confirmed, self.devices[at].process.as_mut()) {
             process.held.insert(h);
         }
@@ -299,6 +301,13 @@ impl World<'_> {
         if let (Some((h, number)), Some(session)) = (shown.active, shown.session) {
             let term = self.truth.announces.get(&h).map_or(0, |a| a.term);
             let grows = |(of, t, n): (_, u32, u32)| of != session || (t, n) < (term, number);
+            if let Some(announced) = self.truth.announces.get(&h) {
+                let back = announced.roster.iter().any(|e| process.saw_removed.contains(&e.fp));
+                if back && !self.done.readmitted {
+                    return Err(format!("follows epoch {number} with somebody who was removed"));
+                }
+                process.saw_removed.extend(announced.removed.iter().copied());
+            }
             let is_new = process.shown.active.map(|(before, _)| before) != Some(h);
             if is_new && process.highest.is_some_and(|highest| !grows(highest)) {
                 return Err(format!("goes back to epoch {number}"));

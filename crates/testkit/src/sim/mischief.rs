@@ -26,6 +26,8 @@ enum Kind {
     Leave,
     ComeBack,
     Rotate,
+    Remove,
+    Lock,
     OneWay,
     Evil,
 }
@@ -67,6 +69,8 @@ impl World<'_> {
             (Kind::Leave, f.leave),
             (Kind::ComeBack, true),
             (Kind::Rotate, f.rotate),
+            (Kind::Remove, f.remove),
+            (Kind::Lock, f.lock),
             (Kind::OneWay, f.one_way),
             (Kind::Evil, f.evil),
         ];
@@ -105,7 +109,12 @@ impl World<'_> {
             }
             Kind::Leave => return self.leave(at),
             Kind::ComeBack => self.come_back(at),
-            Kind::Rotate => return self.rotate(),
+            Kind::Rotate => self.as_host(at, Command::RotateNow),
+            Kind::Remove => self.remove(at),
+            Kind::Lock => {
+                let locked = self.dice.chance(50);
+                self.as_host(at, Command::SetLocked(locked));
+            }
             Kind::OneWay => self.one_way(at),
             Kind::Evil => {
                 self.evil_until_ms = self.now_ms + self.dice.between(500, 20_000);
@@ -228,15 +237,30 @@ impl World<'_> {
         }
     }
 
-    fn rotate(&mut self) -> Held {
-        for at in 0..self.devices.len() {
-            let Some(process) = &self.devices[at].process else { continue };
-            if process.shown.generator {
-                let want = Happening::Want(process.id, Command::RotateNow);
-                self.queue.push(self.now_ms, Event::Device(at, want));
-            }
+    /// The user of this device wants something, if it is one who may.
+    fn as_host(&mut self, at: usize, command: Command) {
+        let Some(process) = &self.devices[at].process else { return };
+        if process.shown.host && process.shown.live() {
+            let want = Happening::Want(process.id, command);
+            self.queue.push(self.now_ms, Event::Device(at, want));
         }
-        Ok(())
+    }
+
+    /// Somebody is removed; or, at times, the organizer lets somebody who was ask again.
+    fn remove(&mut self, at: usize) {
+        let removed = self.devices[0].shown().map(|shown| shown.removed.clone());
+        let removed = self.dice.pick(&removed.unwrap_or_default());
+        if let (Some(fp), true) = (removed, self.dice.chance(50)) {
+            self.done.readmitted = true;
+            return self.as_host(0, Command::Readmit(fp));
+        }
+        let (organizer, me) = (self.devices[0].fp, self.devices[at].fp);
+        let listed = self.devices[at].shown().map(|shown| shown.members.clone());
+        let others = listed.unwrap_or_default().into_iter();
+        let others: Vec<_> = others.filter(|fp| *fp != organizer && *fp != me).collect();
+        if let (Some(fp), true) = (self.dice.pick(&others), self.dice.chance(40)) {
+            self.as_host(at, Command::Remove(fp));
+        }
     }
 
     /// Somebody who may decides on the lobby: mostly lets in.
@@ -259,9 +283,10 @@ impl World<'_> {
     pub(crate) fn explain(&self, at: usize, id: u64, why: LeftWhy) -> Held {
         let explained = match why {
             LeftWhy::Left => self.done.left.contains(&id),
-            LeftWhy::Ended => self.done.ended || at == 0 && self.done.left.contains(&id),
+            LeftWhy::Ended => self.truth.ended,
             LeftWhy::KeptOut => self.done.kept_out.contains(&self.devices[at].fp),
-            LeftWhy::Removed | LeftWhy::Elsewhere => false,
+            LeftWhy::Removed => self.truth.ever_removed.contains(&self.devices[at].fp),
+            LeftWhy::Replaced | LeftWhy::WrongPassphrase | LeftWhy::Elsewhere => false,
         };
         if explained { Ok(()) } else { Err(format!("is out for no reason: {why:?}")) }
     }

@@ -59,6 +59,10 @@ pub struct Faults {
     pub rotate: bool,
     /// Unknown members wait in a lobby, where they are let in or kept out.
     pub lobby: bool,
+    /// Hosts remove somebody, and the organizer lets them ask again.
+    pub remove: bool,
+    /// Hosts lock the meeting.
+    pub lock: bool,
     /// The relay hears a device no more, and goes on telling it everything.
     pub one_way: bool,
     /// The relay drops, repeats, delays and reorders what is on its boards.
@@ -85,12 +89,13 @@ impl Faults {
         late: false,
         rotate: false,
         lobby: false,
+        remove: false,
+        lock: false,
         one_way: false,
         evil: false,
     };
 
-    /// Everything that the engine is meant to stand in this version. Off until somebody can take
-    /// over from the generator: what makes it go for good.
+    /// Everything that the engine is meant to stand.
     #[must_use]
     pub const fn all() -> Self {
         Self {
@@ -100,17 +105,19 @@ impl Faults {
             outage: true,
             crash: true,
             generator_crash: true,
-            generator_gone: false,
+            generator_gone: true,
             sleep: true,
             stall: true,
             partition: true,
             moves: true,
             relay_restart: true,
             leave: true,
-            generator_leave: false,
+            generator_leave: true,
             late: true,
             rotate: true,
             lobby: true,
+            remove: true,
+            lock: true,
             one_way: true,
             evil: true,
         }
@@ -138,6 +145,8 @@ impl Faults {
             late: keep(self.late),
             rotate: keep(self.rotate),
             lobby: keep(self.lobby),
+            remove: keep(self.remove),
+            lock: keep(self.lock),
             one_way: keep(self.one_way),
             evil: keep(self.evil),
         }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use standfast_crypto::{Fingerprint, LinkKeys};
 use standfast_frame::{ParsedFrame, Stream};
-use standfast_meeting::limits::max_ms;
+use standfast_meeting::limits::{max_ms, max_ms_without};
 use standfast_meeting::{Presence, Snapshot};
 use standfast_wire::codec::from_bytes;
 use standfast_wire::control::{
-    Entry, EpochAnnounce, Hash, JoinRequest, KeyAck, KeyWrap, Kind, Reason, Sealed, State,
+    Act, Entry, EpochAnnounce, Hash, JoinRequest, KeyAck, KeyWrap, Kind, Order, Reason, Sealed,
+    State,
 };
 use standfast_wire::relay::Envelope;
 
@@ -24,8 +25,11 @@ pub(crate) struct Announced {
     pub(crate) generator: Hash,
     pub(crate) roster: Vec<Entry>,
     pub(crate) max_ms: u64,
+    pub(crate) made_ms: u64,
     /// Who ever had which place, from the first announce to this one.
     places: BTreeMap<u16, Hash>,
+    /// Who was removed up to here, and not readmitted.
+    pub(crate) removed: BTreeSet<Hash>,
 }
 
 impl Announced {
@@ -63,6 +67,8 @@ pub(crate) struct Truth {
     pub(crate) said: Vec<Said>,
     pub(crate) frames: u64,
     pub(crate) opened: u64,
+    pub(crate) ever_removed: BTreeSet<Fingerprint>,
+    pub(crate) ended: bool,
 }
 
 impl Truth {
@@ -80,6 +86,8 @@ impl Truth {
             said: Vec::new(),
             frames: 0,
             opened: 0,
+            ever_removed: BTreeSet::new(),
+            ended: false,
         }
     }
 
@@ -88,6 +96,7 @@ impl Truth {
         &mut self,
         by: Fingerprint,
         envelope: &Envelope,
+        now_ms: u64,
     ) -> Result<(Kind, Option<Hash>), String> {
         let sealed = unbox(&self.link, envelope).ok_or("a box that does not open")?;
         let kind = sealed.kind;
@@ -98,7 +107,7 @@ impl Truth {
                 let _: JoinRequest = read(&sealed)?;
                 self.joins.insert(h, sealed.from);
             }
-            Kind::Announce => self.announce(envelope.session_id, &sealed)?,
+            Kind::Announce => self.announce(envelope.session_id, &sealed, now_ms)?,
             Kind::Wrap => self.wrap(by, &read(&sealed)?)?,
             Kind::Ack if own => {
                 let ack: KeyAck = read(&sealed)?;
@@ -109,6 +118,7 @@ impl Truth {
                 self.acks.entry(ack.h_e).or_default().insert(by.0);
                 return Ok((kind, Some(ack.h_e)));
             }
+            Kind::End => self.ended = true,
             _ => {}
         }
         Ok((kind, None))
@@ -119,31 +129,32 @@ impl Truth {
         unbox(&self.link, envelope).map(|sealed| format!("{:?}", sealed.kind))
     }
 
-    fn announce(&mut self, session: Hash, sealed: &Sealed) -> Held {
+    fn announce(&mut self, session: Hash, sealed: &Sealed, now_ms: u64) -> Held {
         let h = hash_of("SF1/ann", sealed).ok_or("an unsigned announce")?;
         if self.announces.contains_key(&h) {
             return Ok(()); // shown again to a relay that lost it
         }
         let a: EpochAnnounce = read(sealed)?;
         let roster = a.roster.as_slice();
+        let slot = (session, a.generator, a.term, a.epoch);
+        if a.generator != sealed.from || self.made.insert(slot, h).is_some() {
+            return Err(format!("two announces for epoch {} of term {}", a.epoch, a.term));
+        }
         let before = self.announces.get(&a.prev_h);
-        let expected = before.map_or(1, |b| b.number + 1);
-        if a.merged_h.is_none() && a.epoch != expected {
-            return Err(format!("announce {} where {expected} comes next", a.epoch));
-        }
-        if u64::from(a.max_ms) > u64::from(max_ms(a.reason)) {
-            return Err(format!("announce {} takes {} ms", a.epoch, a.max_ms));
-        }
+        let merged = match a.merged_h {
+            Some(h) => Some(self.announces.get(&h).ok_or("a merge with nothing")?),
+            None => None,
+        };
+        numbered(&a, before, merged)?;
+        timely(&a, before)?;
         let places = places(before.map(|b| &b.places), roster)?;
         for entry in roster.iter().filter(|e| e.state == State::In) {
             if self.joins.get(&entry.join_h) != Some(&entry.fp) {
                 return Err(format!("place {} names a join that is not its own", entry.idx));
             }
         }
-        let slot = (session, a.generator, a.term, a.epoch);
-        if a.generator != sealed.from || self.made.insert(slot, h).is_some() {
-            return Err(format!("two announces for epoch {} of term {}", a.epoch, a.term));
-        }
+        let removed = removed(&a, [before, merged])?;
+        self.ever_removed.extend(removed.iter().map(|fp| Fingerprint(*fp)));
         let announced = Announced {
             term: a.term,
             number: a.epoch,
@@ -151,7 +162,9 @@ impl Truth {
             generator: a.generator,
             roster: roster.to_vec(),
             max_ms: a.max_ms.into(),
+            made_ms: now_ms,
             places,
+            removed,
         };
         self.announces.insert(h, announced);
         Ok(())
@@ -270,6 +283,48 @@ pub(crate) fn packet_of(serial: u32, by: usize) -> [u8; 8] {
 
 fn read<T: standfast_wire::codec::Field>(sealed: &Sealed) -> Result<T, String> {
     from_bytes(sealed.body.as_slice()).map_err(|_| "a body that does not decode".into())
+}
+
+/// Term and epoch follow from the announce before, and from the merged head.
+fn numbered(a: &EpochAnnounce, before: Option<&Announced>, merged: Option<&Announced>) -> Held {
+    let both = || before.into_iter().chain(merged);
+    let epoch = both().map(|b| b.number).max().unwrap_or(0) + 1;
+    let term = both().map(|b| b.term).max().unwrap_or(0);
+    let new_term = merged.is_some() || before.is_none_or(|b| b.generator != a.generator);
+    if (a.term, a.epoch) != (term + u32::from(new_term), epoch) {
+        return Err(format!("announce {}.{} where epoch {epoch} comes next", a.term, a.epoch));
+    }
+    Ok(())
+}
+
+/// Nobody who goes may hear for longer than the table says.
+fn timely(a: &EpochAnnounce, before: Option<&Announced>) -> Held {
+    let listed = |fp: &Hash| a.roster.as_slice().iter().any(|e| e.fp == *fp);
+    let old = before.into_iter().flat_map(|b| &b.roster);
+    let goes = old.filter(|e| e.state == State::In).any(|e| !listed(&e.fp));
+    let most = max_ms(a.reason).min(max_ms_without(goes, a.reason == Reason::Removal));
+    if a.max_ms > most {
+        return Err(format!("announce {} may take {} ms, takes {}", a.epoch, most, a.max_ms));
+    }
+    Ok(())
+}
+
+/// Who is removed after `a`; nobody of them is on its roster.
+fn removed(a: &EpochAnnounce, before: [Option<&Announced>; 2]) -> Result<BTreeSet<Hash>, String> {
+    let before = before.into_iter().flatten();
+    let mut removed: BTreeSet<_> = before.flat_map(|b| b.removed.iter().copied()).collect();
+    for carried in a.orders.as_slice().iter().filter(|carried| carried.kind == Kind::Order) {
+        let order: Order = from_bytes(carried.body.as_slice()).map_err(|_| "no order")?;
+        match order.act {
+            Act::Remove => drop(removed.insert(order.target)),
+            Act::Readmit => drop(removed.remove(&order.target)),
+            _ => {}
+        }
+    }
+    if a.roster.as_slice().iter().any(|e| removed.contains(&e.fp)) {
+        return Err(format!("epoch {} lists somebody who was removed", a.epoch));
+    }
+    Ok(removed)
 }
 
 /// A place belongs to one fingerprint within one chain, and a fingerprint to one place.

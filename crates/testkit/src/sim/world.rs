@@ -30,7 +30,7 @@ const HUB_TICK_MS: u64 = 5_000;
 pub(crate) struct Done {
     pub(crate) left: Vec<u64>,
     pub(crate) kept_out: Vec<Fingerprint>,
-    pub(crate) ended: bool,
+    pub(crate) readmitted: bool,
 }
 
 pub(crate) struct World<'t> {
