@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::Parser;
-use standfast_testkit::sim::{Figures, Plan, Violation, run};
+use standfast_testkit::sim::{Faults, Figures, Plan, Violation, run};
 
 /// Simulated meetings: the real engine and relay in a world where things go wrong.
 #[derive(Parser)]
@@ -24,6 +24,9 @@ struct Args {
     /// Repeats this one seed and tells everything that happens.
     #[arg(long)]
     seed: Option<u64>,
+    /// Without this kind of trouble; may be given several times.
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(Faults::NAMES))]
+    without: Vec<String>,
     /// Seconds of trouble in each meeting, of simulated time.
     #[arg(long, default_value_t = 90)]
     trouble_s: u64,
@@ -31,7 +34,10 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let plan = Plan { trouble_ms: args.trouble_s * 1_000, ..Plan::new(args.members) };
+    let mut plan = Plan { trouble_ms: args.trouble_s * 1_000, ..Plan::new(args.members) };
+    for name in &args.without {
+        plan.faults.set(name, false);
+    }
     let held = match args.seed {
         Some(seed) => repeat(seed, &plan),
         None => many(&args, &plan),

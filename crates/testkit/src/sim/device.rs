@@ -64,8 +64,10 @@ pub(crate) struct Process {
     pub(crate) held: BTreeSet<Hash>,
     /// Packets played.
     pub(crate) played: BTreeSet<u32>,
-    /// Session, term and epoch of what it last sealed with.
-    pub(crate) highest: Option<(Hash, u32, u32)>,
+    /// Session, term and epoch of what it last sealed with, and which that was.
+    pub(crate) highest: Option<(Hash, u32, u32, Hash)>,
+    /// Announces that it was told.
+    pub(crate) heard: BTreeSet<Hash>,
     /// Whom it has seen removed.
     pub(crate) saw_removed: BTreeSet<Hash>,
     pub(crate) looking_at_lobby: bool,
@@ -136,6 +138,7 @@ impl Process {
             held: BTreeSet::new(),
             played: BTreeSet::new(),
             highest: None,
+            heard: BTreeSet::new(),
             saw_removed: BTreeSet::new(),
             looking_at_lobby: false,
             talks_until_ms: 0,

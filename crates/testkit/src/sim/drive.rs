@@ -175,6 +175,7 @@ impl World<'_> {
             },
             ToClient::Delivered(d) => {
                 process.boards.read(&d.board_id, d.seq);
+                process.heard.extend(self.truth.brings(&d.envelope));
                 self.input(at, Input::Delivered { poster: d.from, envelope: &d.envelope })
             }
             ToClient::Bundle(bundle) => match process.bundle_requests.remove(&bundle.request) {
@@ -227,7 +228,7 @@ impl World<'_> {
             return;
         }
         let got = match input {
-            Input::Delivered { poster, envelope } => (self.truth.kind_of(envelope), Some(*poster)),
+            Input::Delivered { poster, envelope } => (self.truth.told(envelope), Some(*poster)),
             Input::PeerGone { poster } => (Some("PeerGone".to_owned()), Some(*poster)),
             Input::CaughtUp { .. } => (Some("CaughtUp".to_owned()), None),
             Input::BoardLost { .. } => (Some("BoardLost".to_owned()), None),
@@ -269,18 +270,31 @@ impl World<'_> {
     }
 
     fn posted(&mut self, at: usize, envelope: &standfast_wire::relay::Envelope) -> Held {
-        let (kind, confirmed) = self.truth.posted(self.devices[at].fp, envelope, self.now_ms)?;
+        let (kind, confirmed) = self.truth.posted(self.devices[at].fp, envelope)?;
         if let (Some(h), Some(process)) = (confirmed, self.devices[at].process.as_mut()) {
             process.held.insert(h);
         }
-        if kind != Kind::Heartbeat {
-            self.say(|w| {
-                let h = confirmed.as_ref().map(short).unwrap_or_default();
-                format!("{} posts {kind:?} {h}", w.devices[at].name)
-            });
+        if kind != Kind::Heartbeat && self.is_told() {
+            self.tell_posted(at, envelope);
         }
         self.mark(at, envelope.sealed.as_slice());
         Ok(())
+    }
+
+    fn tell_posted(&mut self, at: usize, envelope: &standfast_wire::relay::Envelope) {
+        let told = self.truth.told(envelope).unwrap_or_default();
+        let announced = self.truth.announce_of(envelope).map(|a| {
+            let name = |fp: &[u8; 32]| {
+                let device = self.devices.iter().find(|d| d.fp.0 == *fp);
+                device.map(|d| d.name.clone()).unwrap_or_default()
+            };
+            let roster: Vec<_> = a.roster.iter().map(|e| name(&e.fp)).collect();
+            let merged = a.merged_h.map(|h| format!(" merges {}", self.truth.name(&h)));
+            let (prev, merged) = (self.truth.name(&a.prev_h), merged.unwrap_or_default());
+            format!(" {:?} after {prev}{merged} lists {}", a.reason, roster.join(" "))
+        });
+        let announced = announced.unwrap_or_default();
+        self.say(|w| format!("{} posts {told}{announced}", w.devices[at].name));
     }
 
     /// Looks at the snapshot and holds it against what is so. Whether it changed.
@@ -299,21 +313,9 @@ impl World<'_> {
             }
         }
         if let (Some((h, number)), Some(session)) = (shown.active, shown.session) {
-            let term = self.truth.announces.get(&h).map_or(0, |a| a.term);
-            let grows = |(of, t, n): (_, u32, u32)| of != session || (t, n) < (term, number);
-            if let Some(announced) = self.truth.announces.get(&h) {
-                let back = announced.roster.iter().any(|e| process.saw_removed.contains(&e.fp));
-                if back && !self.done.readmitted {
-                    return Err(format!("follows epoch {number} with somebody who was removed"));
-                }
-                process.saw_removed.extend(announced.removed.iter().copied());
-            }
-            let is_new = process.shown.active.map(|(before, _)| before) != Some(h);
-            if is_new && process.highest.is_some_and(|highest| !grows(highest)) {
-                return Err(format!("goes back to epoch {number}"));
-            }
-            process.highest = Some((session, term, number));
+            self.follows(at, (session, number, h))?;
         }
+        let Some(process) = self.devices[at].process.as_mut() else { return Ok(false) };
         let looks_at_lobby = !shown.lobby.is_empty() && !process.looking_at_lobby;
         process.looking_at_lobby |= looks_at_lobby;
         let (id, before) = (process.id, std::mem::replace(&mut process.shown, shown));
@@ -325,15 +327,45 @@ impl World<'_> {
         Ok(true)
     }
 
+    /// A process follows an epoch: a later one than before, without anybody it saw removed.
+    fn follows(&mut self, at: usize, (session, number, h): ([u8; 32], u32, [u8; 32])) -> Held {
+        let Some(announced) = self.truth.announces.get(&h) else { return Ok(()) };
+        let maker = self.devices.iter().find(|d| d.fp.0 == announced.generator);
+        let maker_heard = |h: &[u8; 32]| {
+            let process = maker.and_then(|d| d.process.as_ref());
+            process.is_some_and(|p| p.heard.contains(h) || p.installed.iter().any(|(i, _)| i == h))
+        };
+        let Some(process) = &self.devices[at].process else { return Ok(()) };
+        let back = announced.roster.iter().any(|e| process.saw_removed.contains(&e.fp));
+        if back && !self.done.readmitted {
+            return Err(format!("follows epoch {number} with somebody who was removed"));
+        }
+        if let Some((of, t, n, before)) = process.highest.filter(|(_, _, _, b)| *b != h) {
+            let grows = of != session || (t, n) < (announced.term, number);
+            // Whoever makes the new epoch can name only a branch that it was told of.
+            if !grows && maker_heard(&before) {
+                let (h, before) = (self.truth.name(&h), self.truth.name(&before));
+                return Err(format!("goes back from {before} to {h}"));
+            }
+        }
+        let (term, removed) = (announced.term, announced.removed.clone());
+        if let Some(process) = self.devices[at].process.as_mut() {
+            process.highest = Some((session, term, number, h));
+            process.saw_removed.extend(removed);
+        }
+        Ok(())
+    }
+
     fn tell_change(&mut self, at: usize, before: &Shown) {
         self.say(|w| {
             let shown = w.devices[at].shown().cloned().unwrap_or_default();
-            let epoch = |e: Option<(_, u32)>| e.map(|(h, n)| format!("{n}:{}", short(&h)));
+            let epoch = |e: Option<(_, u32)>| e.map(|(h, _)| w.truth.name(&h));
             let (active, coming) = (epoch(shown.active), epoch(shown.coming));
             let phase = shown.phase.map(|p| format!("{p:?}")).unwrap_or_default();
+            let generator = if shown.generator { " (generator)" } else { "" };
             let changed = if before.phase == shown.phase { "" } else { " !" };
             format!(
-                "{} shows {phase}{changed} active {} coming {} confirmed {}/{}",
+                "{} shows {phase}{changed}{generator} active {} coming {} confirmed {}/{}",
                 w.devices[at].name,
                 active.unwrap_or_default(),
                 coming.unwrap_or_default(),

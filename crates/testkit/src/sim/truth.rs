@@ -8,14 +8,14 @@ use standfast_meeting::limits::{max_ms, max_ms_without};
 use standfast_meeting::{Presence, Snapshot};
 use standfast_wire::codec::from_bytes;
 use standfast_wire::control::{
-    Act, Entry, EpochAnnounce, Hash, JoinRequest, KeyAck, KeyWrap, Kind, Order, Reason, Sealed,
-    State,
+    Act, Entry, EpochAnnounce, Hash, Heartbeat, JoinRequest, KeyAck, KeyWrap, Kind, Order, Reason,
+    Sealed, State,
 };
 use standfast_wire::relay::Envelope;
 
 use super::boxes::{hash_of, unbox};
 use super::device::Process;
-use super::world::Held;
+use super::world::{Held, short};
 
 /// An announce that somebody signed.
 pub(crate) struct Announced {
@@ -25,7 +25,8 @@ pub(crate) struct Announced {
     pub(crate) generator: Hash,
     pub(crate) roster: Vec<Entry>,
     pub(crate) max_ms: u64,
-    pub(crate) made_ms: u64,
+    pub(crate) prev_h: Hash,
+    pub(crate) merged_h: Option<Hash>,
     /// Who ever had which place, from the first announce to this one.
     places: BTreeMap<u16, Hash>,
     /// Who was removed up to here, and not readmitted.
@@ -57,6 +58,8 @@ pub(crate) struct Truth {
     pub(crate) announces: BTreeMap<Hash, Announced>,
     joins: BTreeMap<Hash, Hash>,
     acks: BTreeMap<Hash, BTreeSet<Hash>>,
+    /// Announces by the digest of the box that they travel in.
+    boxes: HashMap<u64, Hash>,
     /// The one announce of a generator for a session, term and epoch.
     made: BTreeMap<(Hash, Hash, u32, u32), Hash>,
     codes: BTreeMap<Hash, String>,
@@ -78,6 +81,7 @@ impl Truth {
             announces: BTreeMap::new(),
             joins: BTreeMap::new(),
             acks: BTreeMap::new(),
+            boxes: HashMap::new(),
             made: BTreeMap::new(),
             codes: BTreeMap::new(),
             by_code: BTreeMap::new(),
@@ -96,7 +100,6 @@ impl Truth {
         &mut self,
         by: Fingerprint,
         envelope: &Envelope,
-        now_ms: u64,
     ) -> Result<(Kind, Option<Hash>), String> {
         let sealed = unbox(&self.link, envelope).ok_or("a box that does not open")?;
         let kind = sealed.kind;
@@ -107,7 +110,10 @@ impl Truth {
                 let _: JoinRequest = read(&sealed)?;
                 self.joins.insert(h, sealed.from);
             }
-            Kind::Announce => self.announce(envelope.session_id, &sealed, now_ms)?,
+            Kind::Announce => {
+                let h = self.announce(envelope.session_id, &sealed)?;
+                self.boxes.insert(digest(envelope.sealed.as_slice()), h);
+            }
             Kind::Wrap => self.wrap(by, &read(&sealed)?)?,
             Kind::Ack if own => {
                 let ack: KeyAck = read(&sealed)?;
@@ -125,14 +131,38 @@ impl Truth {
     }
 
     /// What an envelope is, for people.
-    pub(crate) fn kind_of(&self, envelope: &Envelope) -> Option<String> {
-        unbox(&self.link, envelope).map(|sealed| format!("{:?}", sealed.kind))
+    pub(crate) fn told(&self, envelope: &Envelope) -> Option<String> {
+        let sealed = unbox(&self.link, envelope)?;
+        let named = match sealed.kind {
+            Kind::Announce => hash_of("SF1/ann", &sealed),
+            Kind::Ack => read::<KeyAck>(&sealed).ok().map(|ack| ack.h_e),
+            Kind::Heartbeat => read::<Heartbeat>(&sealed).ok().map(|beat| beat.h_e),
+            _ => None,
+        };
+        let named = named.map(|h| self.name(&h)).unwrap_or_default();
+        Some(format!("{:?} {named}", sealed.kind))
     }
 
-    fn announce(&mut self, session: Hash, sealed: &Sealed, now_ms: u64) -> Held {
+    pub(crate) fn announce_of(&self, envelope: &Envelope) -> Option<&Announced> {
+        let sealed = unbox(&self.link, envelope).filter(|s| s.kind == Kind::Announce)?;
+        self.announces.get(&hash_of("SF1/ann", &sealed)?)
+    }
+
+    /// An epoch, for people.
+    pub(crate) fn name(&self, h: &Hash) -> String {
+        let number = self.announces.get(h).map(|a| format!("{}.{}", a.term, a.number));
+        format!("{}:{}", number.unwrap_or_default(), short(h))
+    }
+
+    /// The announce that an envelope brings, if it brings one.
+    pub(crate) fn brings(&self, envelope: &Envelope) -> Option<Hash> {
+        self.boxes.get(&digest(envelope.sealed.as_slice())).copied()
+    }
+
+    fn announce(&mut self, session: Hash, sealed: &Sealed) -> Result<Hash, String> {
         let h = hash_of("SF1/ann", sealed).ok_or("an unsigned announce")?;
         if self.announces.contains_key(&h) {
-            return Ok(()); // shown again to a relay that lost it
+            return Ok(h); // shown again to a relay that lost it
         }
         let a: EpochAnnounce = read(sealed)?;
         let roster = a.roster.as_slice();
@@ -162,12 +192,13 @@ impl Truth {
             generator: a.generator,
             roster: roster.to_vec(),
             max_ms: a.max_ms.into(),
-            made_ms: now_ms,
+            prev_h: a.prev_h,
+            merged_h: a.merged_h,
             places,
             removed,
         };
         self.announces.insert(h, announced);
-        Ok(())
+        Ok(h)
     }
 
     /// Only who is on the signed roster gets a wrap.

@@ -123,7 +123,7 @@ impl<'t> World<'t> {
     }
 
     fn begin(&mut self) {
-        self.say(|w| format!("{:?}", w.faults));
+        self.say(|w| format!("goes wrong: {}", w.faults.told()));
         self.put_prekeys();
         self.queue.push(HUB_TICK_MS, Event::HubTick);
         self.queue.push(self.trouble_ms, Event::Calm);
