@@ -336,8 +336,9 @@ impl World<'_> {
             process.is_some_and(|p| p.heard.contains(h) || p.installed.iter().any(|(i, _)| i == h))
         };
         let Some(process) = &self.devices[at].process else { return Ok(()) };
+        let same = process.highest.is_none_or(|(of, _, _, _)| of == session);
         let back = announced.roster.iter().any(|e| process.saw_removed.contains(&e.fp));
-        if back && !self.done.readmitted {
+        if back && same && !self.done.readmitted {
             return Err(format!("follows epoch {number} with somebody who was removed"));
         }
         if let Some((of, t, n, before)) = process.highest.filter(|(_, _, _, b)| *b != h) {
@@ -351,6 +352,9 @@ impl World<'_> {
         let (term, removed) = (announced.term, announced.removed.clone());
         if let Some(process) = self.devices[at].process.as_mut() {
             process.highest = Some((session, term, number, h));
+            if !same {
+                process.saw_removed.clear();
+            }
             process.saw_removed.extend(removed);
         }
         Ok(())
