@@ -22,6 +22,8 @@ pub(crate) struct Device {
     pub(crate) node: usize,
     /// The keychain: private prekeys by bundle id.
     pub(crate) keychain: BTreeMap<[u8; 16], Secret<PRIVATE_BUNDLE>>,
+    /// The newest list of deputies that it was told to keep.
+    pub(crate) deputies: Option<Vec<u8>>,
     pub(crate) process: Option<Process>,
     /// What its monotonic clock showed when the world began.
     clock_ms: u64,
@@ -162,6 +164,7 @@ impl Device {
             identity: Arc::new(identity),
             node,
             keychain: BTreeMap::new(),
+            deputies: None,
             process: None,
             clock_ms: dice.below(1 << 40),
             offline: false,

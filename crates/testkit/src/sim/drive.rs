@@ -44,6 +44,9 @@ impl World<'_> {
         device.process = Some(Process::new(id, meeting));
         self.say(|w| format!("{} starts", w.devices[at].name));
         self.look(at)?;
+        if let Some(kept) = self.devices[at].deputies.clone() {
+            self.input(at, Input::Deputies(&kept))?;
+        }
         self.connect(at);
         let talk_ms = self.now_ms + self.dice.below(2_000);
         self.queue.push(talk_ms, Event::Device(at, Happening::Voice(id)));
@@ -424,6 +427,11 @@ impl World<'_> {
                 let blob = Blob::new(blob).map_err(|_| "a bundle that is too long")?;
                 self.request(at, |request| PutBundle { request, slot, blob }.into());
             }
+            Output::Upload { slot, blob } => {
+                let blob = Blob::new(blob).map_err(|_| "a blob that is too long")?;
+                self.request(at, |request| PutBundle { request, slot, blob }.into());
+            }
+            Output::KeepDeputies { signed } => self.devices[at].deputies = Some(signed),
             Output::ErasePrekey { bundle_id } => {
                 self.devices[at].keychain.remove(&bundle_id);
             }
