@@ -457,13 +457,19 @@ impl World<'_> {
         self.drop_line(at)
     }
 
-    /// Gives up the connection; a new one is made at once.
+    /// Gives up the connection, or the attempt at one; a new one is made at once.
     fn drop_line(&mut self, at: usize) -> Held {
         let Some(process) = self.devices[at].process.as_mut() else { return Ok(()) };
-        let Some(line) = process.line.take() else { return Ok(()) };
-        self.close_line(line);
-        self.input(at, Input::Disconnected)?;
-        self.connect(at);
+        let (line, dialling) = (process.line.take(), process.dialling.take());
+        for line in line.into_iter().chain(dialling) {
+            self.close_line(line);
+        }
+        if line.is_some() {
+            self.input(at, Input::Disconnected)?;
+        }
+        if line.or(dialling).is_some() {
+            self.connect(at);
+        }
         Ok(())
     }
 
