@@ -19,7 +19,7 @@ use crate::limits::{
     ARRIVAL_ACK_MS, FORGET_MS, HEARTBEAT_MS, INVITED_MS, KEY_REQUEST_MS, SHOW_MS, VOUCH_MS,
 };
 use crate::seated::{Acked, History, Seated};
-use crate::session::{Letter, arrived_hash, public_bundle};
+use crate::session::{Letter, public_bundle};
 use crate::state::connecting::Invitee;
 use pending::{Changes, Pending};
 use wraps::Wraps;
@@ -326,7 +326,7 @@ impl Generator {
             h_e: head.h,
             age_ms: self.age_ms(core.ms()),
             acked: List::new(epoch.acked.iter().copied().collect()).unwrap_or_default(),
-            arrived_h: arrived_hash(&self.arrivals),
+            arrived_h: epoch.arrived_h,
             prev_hb: self.prev_hb,
         };
         self.prev_hb = core.post(&s.session, Kind::Heartbeat, SLOT_HEARTBEAT, &heartbeat, None);

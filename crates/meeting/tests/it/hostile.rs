@@ -426,6 +426,18 @@ fn an_arrival_that_one_member_did_not_get_is_read_again() {
 }
 
 #[test]
+fn arrivals_of_an_epoch_that_is_over_are_not_missed_in_the_next() {
+    let (mut room, prekeys) = invited_today();
+    room.member("mina", prekeys);
+    room.pass(1_000);
+    assert_eq!(room.see("mina").active.unwrap().number, 1, "by an Arrival");
+    room.command("ines", Command::RotateNow);
+    room.pass(20_000);
+    assert_eq!(room.see("mina").active.unwrap().number, room.see("ines").active.unwrap().number);
+    assert_eq!(room.devices["mina"].reads, 0, "its line breaks each time");
+}
+
+#[test]
 fn one_who_arrives_while_the_key_changes_comes_along() {
     let (mut room, prekeys) = invited_today();
     // The organizer lets a stranger in between Mina's request and her ack.

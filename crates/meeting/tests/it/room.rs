@@ -43,6 +43,8 @@ pub struct Device {
     pub erased: Vec<[u8; 16]>,
     pub deputies: Option<Vec<u8>>,
     pub online: bool,
+    /// How often it read the board again.
+    pub reads: u32,
 }
 
 pub struct Room {
@@ -145,6 +147,7 @@ impl Room {
             erased: Vec::new(),
             deputies: None,
             online: false,
+            reads: 0,
         };
         // What a process before it posted comes first in any relay's order.
         let of_before = |what: &Flying| matches!(what, Flying::Control(from, _) if *from == name);
@@ -274,6 +277,7 @@ impl Room {
             }
             Output::EndSession { .. } => self.ended = true,
             Output::ReadAgain => {
+                self.devices.get_mut(name).unwrap().reads += 1;
                 self.input(name, Input::Disconnected);
                 self.connect(name);
             }
