@@ -13,5 +13,6 @@ mod passphrase;
 mod rogue;
 mod room;
 mod seized;
+mod sessions;
 mod spoken;
 mod storm;

@@ -170,9 +170,10 @@ impl Room {
         for (from, envelope) in self.board.clone() {
             self.deliver(name, from, &envelope);
         }
-        let sessions: Vec<_> = self.board.iter().map(|(_, e)| e.session_id).collect();
-        if let Some(session_id) = sessions.last() {
-            self.input(name, Input::CaughtUp { session_id: *session_id });
+        let mut sessions: Vec<_> = self.board.iter().map(|(_, e)| e.session_id).collect();
+        sessions.dedup();
+        for session_id in sessions {
+            self.input(name, Input::CaughtUp { session_id });
         }
         self.run();
     }

@@ -47,7 +47,7 @@ impl Joining {
     /// deputy who was asked to, opens the next.
     fn over(core: &mut Core) -> State {
         match core.other_session(None) {
-            Some(other) => Self::enter(core, other),
+            Some(other) => Self::turn_to(core, other),
             None => Box::<Connecting>::default().handle(core, Input::Connected),
         }
     }
@@ -58,7 +58,7 @@ impl Joining {
         match core.session_of(envelope) {
             Ok(session) if !alive && !core.sessions.tried(&session.id()) => {
                 core.sessions.other = self.history.session.logged().first().cloned();
-                Self::enter(core, session)
+                Self::turn_to(core, session)
             }
             Ok(_) => {
                 core.sessions.other = Some(envelope.clone());

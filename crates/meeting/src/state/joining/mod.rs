@@ -89,6 +89,14 @@ impl Joining {
         State::Joining(Box::new(Self::new(History::new(session), watch)))
     }
 
+    /// Turns to a session that may be running. Who is to open one does so where nobody lives.
+    pub(crate) fn turn_to(core: &mut Core, session: Session) -> State {
+        match core.opening.is_some() {
+            true => Self::found(core, session),
+            false => Self::enter(core, session),
+        }
+    }
+
     /// The organizer, or a deputy, finds a session that may be running.
     pub(crate) fn found(core: &mut Core, session: Session) -> State {
         let until_ms = core.ms() + FOUND_MS;

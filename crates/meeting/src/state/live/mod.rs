@@ -234,10 +234,7 @@ impl Live {
             }
             Step::Other(session) => {
                 core.journal.erased_all(core.now);
-                if core.opening.is_some() {
-                    return Joining::found(core, *session);
-                }
-                Joining::enter(core, *session)
+                Joining::turn_to(core, *session)
             }
         }
     }

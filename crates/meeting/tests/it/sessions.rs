@@ -1,0 +1,38 @@
+//! Several sessions of one meeting at once: left over by a crash, or opened because a relay lost a
+//! board that somebody still holds.
+
+use standfast_meeting::{Admission, Phase};
+
+use crate::life::meeting;
+use crate::room::Room;
+
+/// The boards of two sessions that everybody was thrown out of.
+fn two_dead_boards() -> Room {
+    let mut room = meeting(&["mina"]);
+    let first = std::mem::take(&mut room.board);
+    room.devices.clear();
+    room.now.mono_ms += 60_000;
+    room.organizer(&[], Admission::AnyoneWithLink);
+    room.pass(2_000);
+    room.devices.clear();
+    room.now.mono_ms += 60_000;
+    room.board.splice(0..0, first);
+    room
+}
+
+fn sessions(room: &Room) -> usize {
+    let mut sessions: Vec<_> = room.board.iter().map(|(_, e)| e.session_id).collect();
+    sessions.sort_unstable();
+    sessions.dedup();
+    sessions.len()
+}
+
+#[test]
+fn an_organizer_who_finds_only_dead_boards_opens_the_next() {
+    let mut room = two_dead_boards();
+    assert_eq!(sessions(&room), 2);
+    room.organizer(&[], Admission::AnyoneWithLink);
+    room.pass(15_000);
+    assert_eq!(room.see("ines").phase, Phase::Live);
+    assert_eq!(sessions(&room), 3);
+}
