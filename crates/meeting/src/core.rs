@@ -15,7 +15,7 @@ use crate::evidence::Evidence;
 use crate::journal::{Event, Journal};
 use crate::limits::{READ_AGAIN_MS, TRIED_MAX};
 use crate::session::{Session, open_envelope};
-use crate::{Config, Counters, Now, Opening, Output, Refusal, Split};
+use crate::{Config, Counters, Now, Opening, Output, Pulse, Refusal, Split};
 
 pub(crate) struct Core {
     pub(crate) cfg: Config,
@@ -156,6 +156,14 @@ impl Core {
             self.out.push_back(Output::ReadAgain);
         }
         due
+    }
+
+    /// Whether a device that is or was in a session may look at another one at this pulse of it: at
+    /// one that it has tried before only when nobody has taken over here.
+    pub(crate) fn may_try_other(&self, pulse: Pulse) -> bool {
+        let other = self.sessions.other.as_ref();
+        let new = other.is_some_and(|open| !self.sessions.tried(&open.session_id));
+        pulse >= if new { Pulse::Stale } else { Pulse::Cut }
     }
 
     /// The session followed shows no life: another one to try instead, `own` being tried later.

@@ -36,3 +36,24 @@ fn an_organizer_who_finds_only_dead_boards_opens_the_next() {
     assert_eq!(room.see("ines").phase, Phase::Live);
     assert_eq!(sessions(&room), 3);
 }
+
+#[test]
+fn a_dead_board_beside_the_meeting_keeps_nobody_from_taking_over() {
+    let mut room = meeting(&["mina"]);
+    room.devices.clear();
+    room.now.mono_ms += 60_000;
+    let first = std::mem::take(&mut room.board);
+    room.organizer(&[], Admission::AnyoneWithLink);
+    room.pass(2_000);
+    room.board.splice(0..0, first);
+    for name in ["mina", "jonas"] {
+        room.member(name, Vec::new());
+        room.pass(4_000);
+    }
+    assert_eq!(room.hearers("mina", 960), ["ines", "jonas"]);
+    let session = room.see("mina").session_id;
+    room.devices.remove("ines");
+    room.pass(12_000);
+    assert_eq!(room.hearers("mina", 96_000), ["jonas"]);
+    assert_eq!(room.see("mina").session_id, session);
+}

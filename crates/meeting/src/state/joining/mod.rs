@@ -199,10 +199,14 @@ impl Joining {
     }
 
     pub(crate) fn handle(mut self: Box<Self>, core: &mut Core, input: Input<'_>) -> State {
-        let silent = self.watch.pulse(core.ms()) >= Pulse::Stale;
+        let pulse = self.watch.pulse(core.ms());
+        let silent = match &self.before {
+            Some(_) => core.may_try_other(pulse),
+            None => pulse >= Pulse::Stale,
+        };
         let own = || self.history.session.logged().first().cloned();
         if let Some(other) = silent.then(|| core.other_session(own())).flatten() {
-            return Self::enter(core, other).handle(core, input);
+            return Self::turn_to(core, other).handle(core, input);
         }
         match input {
             Input::Connected => {

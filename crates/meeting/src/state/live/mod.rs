@@ -432,7 +432,7 @@ impl Live {
             let alive = Alive { h_e: s.chain.tip(), counter: self.alive.1 };
             core.post(&s.session, Kind::Alive, SLOT_ALIVE, &alive, None);
         }
-        if follower.watch.pulse(core.ms()) >= Pulse::Stale {
+        if core.may_try_other(follower.watch.pulse(core.ms())) {
             let own = s.session.logged().first().cloned();
             if let Some(other) = core.other_session(own) {
                 return Step::Other(Box::new(other));
