@@ -1,7 +1,7 @@
 //! Several sessions of one meeting at once: left over by a crash, or opened because a relay lost a
 //! board that somebody still holds.
 
-use standfast_meeting::{Admission, Phase};
+use standfast_meeting::{Admission, Input, Phase};
 
 use crate::life::meeting;
 use crate::room::Room;
@@ -56,4 +56,25 @@ fn a_dead_board_beside_the_meeting_keeps_nobody_from_taking_over() {
     room.pass(12_000);
     assert_eq!(room.hearers("mina", 96_000), ["jonas"]);
     assert_eq!(room.see("mina").session_id, session);
+}
+
+#[test]
+fn whoever_is_alone_with_a_lost_board_goes_over_to_the_next_session() {
+    let mut room = meeting(&["mina"]);
+    room.devices.remove("ines");
+    room.pass(12_000);
+    assert!(room.see("mina").generator);
+    let lost = room.see("mina").session_id.unwrap();
+    // The relay is restarted, and the organizer is there first.
+    room.disconnect("mina");
+    room.board.clear();
+    room.organizer(&[], Admission::AnyoneWithLink);
+    room.pass(1_000);
+    room.connect("mina");
+    room.input("mina", Input::BoardLost { session_id: lost });
+    room.run();
+    room.pass(20_000);
+    assert_ne!(room.see("ines").session_id, Some(lost));
+    assert_eq!(room.see("mina").session_id, room.see("ines").session_id);
+    assert_eq!(room.hearers("mina", 9_600), ["ines"]);
 }

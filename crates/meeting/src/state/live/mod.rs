@@ -319,11 +319,9 @@ impl Live {
 
     /// A live session ignores other Opens, until its generator shows no life.
     fn other_session(self: Box<Self>, core: &mut Core, envelope: &Envelope) -> State {
-        if let Ok(session) = core.session_of(envelope) {
+        if core.session_of(envelope).is_ok() {
             core.other_session_shown(envelope);
-            if matches!(self.role, Role::Follower(_)) || self.may_yield(core, &session) {
-                core.sessions.other = Some(envelope.clone());
-            }
+            core.sessions.other = Some(envelope.clone());
         }
         self.after(core, Ok(Step::Stay))
     }
@@ -386,30 +384,31 @@ impl Live {
         Step::Stay
     }
 
-    /// Alone in a session that this device opened, beside one that it has not looked at.
+    /// Alone in its session, beside one that it has not looked at.
     fn may_yield(&self, core: &Core, other: &Session) -> bool {
         let me = core.me().0;
         let alone = self.seated.epochs.newest().is_some_and(|e| e.present().all(|e| e.fp == me));
-        self.seated.session.opener == core.me() && alone && !core.sessions.tried(&other.id())
+        alone && !core.sessions.tried(&other.id())
     }
 
-    /// Two opened at once, and nobody has come to this one: the later in the order goes over to the
-    /// other; the earlier does so after a while, for then somebody is there who holds it.
+    /// Two sessions at once, and nobody else is in this one: it was opened beside another, or lost
+    /// its board and another was opened. Whoever did not open it, or comes later in the order, goes
+    /// over to the other; who is first does so after a while, for then somebody is there who holds
+    /// it.
     fn yields(&mut self, core: &mut Core) -> Option<Session> {
         let Role::Generator(generator) = &self.role else { return None };
         let open = core.sessions.other.clone()?;
-        let other = core.session_of(&open).ok().filter(|other| self.may_yield(core, other));
-        let Some(other) = other else {
-            core.sessions.other = None;
-            return None;
-        };
-        let first = self.seated.session.rank() <= other.rank();
+        let other = core.session_of(&open).ok().filter(|other| self.may_yield(core, other))?;
+        let own = self.seated.session.opener == core.me();
+        let first = own && self.seated.session.rank() <= other.rank();
         if first && generator.age_ms(core.ms()) < FOUND_MS {
             return None;
         }
-        core.sessions.other = None;
+        core.sessions.other = self.seated.session.logged().first().filter(|_| !own).cloned();
         self.seated.seat.say_goodbye(core, &self.seated.session);
-        self.delete_board(core);
+        if own {
+            self.delete_board(core);
+        }
         Some(other)
     }
 
