@@ -101,7 +101,21 @@ impl Connecting {
                 Joining::found(core, session)
             }
             Ok(session) => Joining::enter(core, session),
-            Err(_) => State::Connecting(self), // an older session's tail, or noise
+            Err(_) => {
+                self.misses_open(core, envelope);
+                State::Connecting(self)
+            }
+        }
+    }
+
+    /// Somebody with the link writes on a board whose Open did not come: held back, or lost. Where it
+    /// is only the tail of an older session, reading once more does no harm.
+    fn misses_open(&self, core: &mut Core, envelope: &Envelope) {
+        let session = envelope.session_id;
+        let control = core.cfg.link.control(&session);
+        let of_link = || open_envelope(&control, envelope).is_ok();
+        if core.has_read(&session) && !core.sessions.tried(&session) && of_link() {
+            core.read_again();
         }
     }
 }

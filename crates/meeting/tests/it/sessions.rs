@@ -2,6 +2,7 @@
 //! board that somebody still holds.
 
 use standfast_meeting::{Admission, Input, Phase};
+use standfast_wire::control::Kind;
 
 use crate::life::meeting;
 use crate::room::Room;
@@ -77,4 +78,20 @@ fn whoever_is_alone_with_a_lost_board_goes_over_to_the_next_session() {
     assert_ne!(room.see("ines").session_id, Some(lost));
     assert_eq!(room.see("mina").session_id, room.see("ines").session_id);
     assert_eq!(room.hearers("mina", 9_600), ["ines"]);
+}
+
+#[test]
+fn who_waits_and_did_not_get_the_open_reads_the_board_again() {
+    let mut room = meeting(&[]);
+    let reader = room.reader();
+    let mut lost = false;
+    room.tamper = Some(Box::new(move |to, envelope| {
+        let drops = !lost && to == "leo" && reader(envelope).kind == Kind::Open;
+        lost |= drops;
+        (!drops).then(|| envelope.clone())
+    }));
+    room.member("leo", Vec::new());
+    assert_eq!(room.see("leo").phase, Phase::Waiting);
+    room.pass(5_000);
+    assert_eq!(room.hearers("leo", 960), ["ines"]);
 }
