@@ -68,8 +68,10 @@ pub(crate) struct Process {
     pub(crate) played: BTreeSet<u32>,
     /// Session, term and epoch of what it last sealed with, and which that was.
     pub(crate) highest: Option<(Hash, u32, u32, Hash)>,
-    /// Announces that it was told.
+    /// Announces and join requests that it was told, or made.
     pub(crate) heard: BTreeSet<Hash>,
+    /// Announces of those that it could check.
+    pub(crate) checked: BTreeSet<Hash>,
     /// Whom it has seen removed.
     pub(crate) saw_removed: BTreeSet<Hash>,
     pub(crate) looking_at_lobby: bool,
@@ -141,6 +143,7 @@ impl Process {
             played: BTreeSet::new(),
             highest: None,
             heard: BTreeSet::new(),
+            checked: BTreeSet::new(),
             saw_removed: BTreeSet::new(),
             looking_at_lobby: false,
             talks_until_ms: 0,

@@ -178,7 +178,9 @@ impl World<'_> {
             },
             ToClient::Delivered(d) => {
                 process.boards.read(&d.board_id, d.seq);
-                process.heard.extend(self.truth.brings(&d.envelope));
+                if let Some(h) = self.truth.brings(&d.envelope) {
+                    self.truth.learns(process, h);
+                }
                 self.input(at, Input::Delivered { poster: d.from, envelope: &d.envelope })
             }
             ToClient::Bundle(bundle) => match process.bundle_requests.remove(&bundle.request) {
@@ -277,6 +279,11 @@ impl World<'_> {
         if let (Some(h), Some(process)) = (confirmed, self.devices[at].process.as_mut()) {
             process.held.insert(h);
         }
+        let brings = self.truth.brings(envelope);
+        if let (Some(h), Some(process)) = (brings, self.devices[at].process.as_mut()) {
+            process.heard.insert(h);
+            self.truth.made_knowing(&h, process);
+        }
         if kind != Kind::Heartbeat && self.is_told() {
             self.tell_posted(at, envelope);
         }
@@ -333,11 +340,7 @@ impl World<'_> {
     /// A process follows an epoch: a later one than before, without anybody it saw removed.
     fn follows(&mut self, at: usize, (session, number, h): ([u8; 32], u32, [u8; 32])) -> Held {
         let Some(announced) = self.truth.announces.get(&h) else { return Ok(()) };
-        let maker = self.devices.iter().find(|d| d.fp.0 == announced.generator);
-        let maker_heard = |h: &[u8; 32]| {
-            let process = maker.and_then(|d| d.process.as_ref());
-            process.is_some_and(|p| p.heard.contains(h) || p.installed.iter().any(|(i, _)| i == h))
-        };
+        let knew = announced.knew.as_ref();
         let Some(process) = &self.devices[at].process else { return Ok(()) };
         let same = process.highest.is_none_or(|(of, _, _, _)| of == session);
         let back = announced.roster.iter().any(|e| process.saw_removed.contains(&e.fp));
@@ -346,8 +349,8 @@ impl World<'_> {
         }
         if let Some((of, t, n, before)) = process.highest.filter(|(_, _, _, b)| *b != h) {
             let grows = of != session || (t, n) < (announced.term, number);
-            // Whoever makes the new epoch can name only a branch that it was told of.
-            if !grows && maker_heard(&before) {
+            // Whoever makes the new epoch can name only a branch that it has checked.
+            if !grows && knew.is_some_and(|knew| knew.contains(&before)) {
                 let (h, before) = (self.truth.name(&h), self.truth.name(&before));
                 return Err(format!("goes back from {before} to {h}"));
             }

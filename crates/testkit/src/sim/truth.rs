@@ -31,6 +31,8 @@ pub(crate) struct Announced {
     places: BTreeMap<u16, Hash>,
     /// Who was removed up to here, and not readmitted.
     pub(crate) removed: BTreeSet<Hash>,
+    /// Announces that its maker had checked when it made this one.
+    pub(crate) knew: Option<BTreeSet<Hash>>,
 }
 
 impl Announced {
@@ -58,7 +60,7 @@ pub(crate) struct Truth {
     pub(crate) announces: BTreeMap<Hash, Announced>,
     joins: BTreeMap<Hash, Hash>,
     acks: BTreeMap<Hash, BTreeSet<Hash>>,
-    /// Announces by the digest of the box that they travel in.
+    /// Announces and join requests by the digest of the box that they travel in.
     boxes: HashMap<u64, Hash>,
     /// The one announce of a generator for a session, term and epoch.
     made: BTreeMap<(Hash, Hash, u32, u32), Hash>,
@@ -109,6 +111,7 @@ impl Truth {
                 let h = hash_of("SF1/join", &sealed).ok_or("an unsigned join request")?;
                 let _: JoinRequest = read(&sealed)?;
                 self.joins.insert(h, sealed.from);
+                self.boxes.insert(digest(envelope.sealed.as_slice()), h);
             }
             Kind::Announce => {
                 let h = self.announce(envelope.session_id, &sealed)?;
@@ -154,9 +157,34 @@ impl Truth {
         format!("{}:{}", number.unwrap_or_default(), short(h))
     }
 
-    /// The announce that an envelope brings, if it brings one.
+    /// The announce or join request that an envelope brings, if it brings one.
     pub(crate) fn brings(&self, envelope: &Envelope) -> Option<Hash> {
         self.boxes.get(&digest(envelope.sealed.as_slice())).copied()
+    }
+
+    /// A process is told of `h`, or makes it. An announce it can check only when everything that this
+    /// one builds on came before; what came too early is dropped, and read again some time.
+    pub(crate) fn learns(&self, process: &mut Process, h: Hash) {
+        process.heard.insert(h);
+        let Some(announced) = self.announces.get(&h) else { return };
+        let before = |h: &Hash| !self.announces.contains_key(h) || process.checked.contains(h);
+        let built_on = before(&announced.prev_h) && announced.merged_h.as_ref().is_none_or(before);
+        let listed = announced.roster.iter().filter(|e| e.state == State::In);
+        let made = self
+            .joins
+            .iter()
+            .any(|(h, fp)| *fp == announced.generator && process.heard.contains(h));
+        if built_on && made && listed.into_iter().all(|e| process.heard.contains(&e.join_h)) {
+            process.checked.insert(h);
+        }
+    }
+
+    /// What the maker of `h` had checked before it made it.
+    pub(crate) fn made_knowing(&mut self, h: &Hash, process: &mut Process) {
+        if let Some(announced) = self.announces.get_mut(h).filter(|a| a.knew.is_none()) {
+            announced.knew = Some(process.checked.clone());
+        }
+        process.checked.insert(*h);
     }
 
     fn announce(&mut self, session: Hash, sealed: &Sealed) -> Result<Hash, String> {
@@ -196,6 +224,7 @@ impl Truth {
             merged_h: a.merged_h,
             places,
             removed,
+            knew: None,
         };
         self.announces.insert(h, announced);
         Ok(h)
