@@ -1,5 +1,4 @@
-//! `cargo xtask evil` and `cargo xtask model`: attacks on the engine, and every course of events of
-//! a small meeting. Both themselves are in `standfast-testkit`.
+//! `cargo xtask evil`: attacks on the engine. What they are is in `standfast-testkit`.
 
 use xtask::paths::root;
 use xtask::run::{command, run};

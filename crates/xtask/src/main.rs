@@ -1,5 +1,4 @@
-//! Developer commands: `cargo xtask setup`, `tidy`, `test`, `evil`, `fuzz`, `bench`, `demo`.
-//! Developer commands: `cargo xtask setup`, `tidy`, `test`, `sim`, `fuzz`, `bench`, `demo`.
+//! Developer commands: `cargo xtask setup`, `tidy`, `test`, `sim`, `evil`, `fuzz`, `bench`, `demo`.
 
 mod bench;
 mod build;

@@ -258,7 +258,8 @@ impl World<'_> {
         }
         let before = self.devices[at].shown().and_then(|shown| shown.active);
         let shown = self.devices[at].shown().cloned();
-        if (look || told) && self.look(at)? && !told {
+        let live = (look || told) && self.look(at)?;
+        if live && !told {
             let now = self.devices[at].shown().cloned();
             return Err(format!("shows something else without saying so: {shown:?}, now {now:?}"));
         }

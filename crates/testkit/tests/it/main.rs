@@ -1,8 +1,6 @@
 //! The testkit's own rooms, in small numbers: the same code runs in large ones from `cargo xtask`.
 #![expect(clippy::unwrap_used, reason = "tests")]
-
-mod evil;
-//! A few simulated meetings; `cargo xtask sim` has many.
 #![allow(unreachable_pub, reason = "a test binary exports nothing")]
 
+mod evil;
 mod sim;
