@@ -31,8 +31,11 @@ const LINK: &str = "standfast://127.0.0.1:1/AAAAAAAAAAAAAAAAAAAAAA#1.1.\
 const PATIENCE: Duration = Duration::from_secs(20);
 const BETWEEN_SIGNALS: Duration = Duration::from_millis(100);
 
+/// Passes or says why not.
+pub(crate) type Check = fn() -> anyhow::Result<()>;
+
 /// The checks, by name.
-pub(crate) const CHECKS: [(&str, fn() -> anyhow::Result<()>); 4] = [
+pub(crate) const CHECKS: [(&str, Check); 4] = [
     ("another program dumps core and can be read: these checks can fail", control),
     ("a crashed relay leaves no core, and nobody of its user reads it", relay),
     ("a crashed command leaves no core, and nobody of its user reads it", command),
