@@ -47,6 +47,8 @@ const HELD: [&str; 11] = [
     "sound out",
     "sound in",
 ];
+/// Searches until all of that was found: sound and packets come and go within milliseconds.
+const LOOKS: usize = 4;
 /// What lives for one step only, and is gone while the meeting runs.
 const PASSED: [&str; 3] = ["epoch secrets", "wrap keys", "passphrase"];
 /// What the organizer holds besides.
@@ -142,14 +144,20 @@ impl Meeting {
     fn during(&mut self) -> anyhow::Result<()> {
         let mut wrong = Vec::new();
         for who in [INES, LEO, SANA, MINA] {
-            let name = self.people[who].name();
-            let found = self.search(who, DURING)?;
-            let has = |kind: &str| found.by_kind.contains_key(kind);
             let organizers = ORGANIZERS.into_iter().filter(|_| who == INES);
-            let missing = HELD.into_iter().chain(organizers).filter(|kind| !has(kind));
-            wrong.extend(missing.map(|kind| format!("no {kind} with {name}")));
-            let still = PASSED.into_iter().filter(|kind| has(kind));
-            wrong.extend(still.map(|kind| format!("still {kind} with {name}")));
+            let mut missing: Vec<&str> = HELD.into_iter().chain(organizers).collect();
+            for _ in 0..LOOKS {
+                let found = self.search(who, DURING)?;
+                let has = |kind: &&str| found.by_kind.contains_key(*kind);
+                missing.retain(|kind| !has(kind));
+                let (still, name) = (PASSED.into_iter().filter(has), self.people[who].name());
+                wrong.extend(still.map(|kind| format!("still {kind} with {name}")));
+                if missing.is_empty() {
+                    break;
+                }
+            }
+            let name = self.people[who].name();
+            wrong.extend(missing.iter().map(|kind| format!("no {kind} with {name}")));
         }
         ensure!(wrong.is_empty(), "{}", wrong.join(", "));
         Ok(())
