@@ -2,19 +2,19 @@
 
 use xtask::run::{command, run as run_command};
 
-/// Meetings that `cargo xtask test` lets happen.
-const SEEDS_IN_TEST: u64 = 64;
-/// Devices in each of those.
-const MEMBERS_IN_TEST: usize = 5;
+/// Meetings, unless asked otherwise.
+const SEEDS: u64 = 64;
+/// Devices in each.
+const MEMBERS: usize = 5;
 
 /// Which meetings.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// How many meetings.
-    #[arg(long, default_value_t = SEEDS_IN_TEST)]
+    #[arg(long, default_value_t = SEEDS)]
     seeds: u64,
     /// Devices in each.
-    #[arg(long, default_value_t = MEMBERS_IN_TEST)]
+    #[arg(long, default_value_t = MEMBERS)]
     members: usize,
     /// The first seed.
     #[arg(long, default_value_t = 1)]
@@ -42,12 +42,4 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     command.args(["--example", "sim", "--"]);
     command.args(numbers.iter().flat_map(|(name, number)| [*name, number.as_str()]));
     run_command(&mut command)
-}
-
-/// The meetings of `cargo xtask test`: always the same.
-///
-/// # Errors
-/// As [`run`].
-pub(crate) fn check() -> anyhow::Result<()> {
-    run(&Args { seeds: SEEDS_IN_TEST, members: MEMBERS_IN_TEST, from: 1, seed: None })
 }
