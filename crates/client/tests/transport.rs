@@ -240,7 +240,7 @@ async fn a_black_hole_is_reported_within_six_seconds() {
     until(&mut rx, |event| matches!(event, LinkEvent::Control(ToClient::Done(_))).then_some(()))
         .await;
     swallow.send(true).unwrap();
-    tokio::time::pause();
+    // Real time: a paused clock jumps while the answer to a ping is still on the loopback.
     let begun = Instant::now();
     until(&mut rx, |event| (event == LinkEvent::Lost(Lost::Silent)).then_some(())).await;
     assert!(begun.elapsed() <= Duration::from_secs(6), "{:?}", begun.elapsed());
@@ -252,9 +252,8 @@ async fn a_black_hole_is_reported_within_six_seconds() {
 async fn a_quiet_link_lives_on() {
     let (_relay, address) = relay(Config::default()).await;
     let (tx, mut rx) = join(&address, 1).await;
-    // Both ends are here, so time jumps from ping to ping.
-    tokio::time::pause();
-    let quiet = tokio::time::timeout(Duration::from_secs(60), rx.recv()).await;
+    // Two times the silence after which a link is given up.
+    let quiet = tokio::time::timeout(Duration::from_secs(12), rx.recv()).await;
     assert!(quiet.is_err(), "{quiet:?}");
     assert!(tx.round_trip().is_some());
 }
