@@ -175,6 +175,17 @@ impl Core {
         self.session_of(&other).ok()
     }
 
+    /// Somebody with the link writes on a board whose Open did not come: held back, or lost. Where it
+    /// is only the tail of an older session, reading once more does no harm.
+    pub(crate) fn misses_open(&mut self, envelope: &Envelope) {
+        let session = envelope.session_id;
+        let control = self.cfg.link.control(&session);
+        let of_link = || open_envelope(&control, envelope).is_ok();
+        if self.has_read(&session) && !self.sessions.tried(&session) && of_link() {
+            self.read_again();
+        }
+    }
+
     /// The session of an Open by somebody who may open one.
     pub(crate) fn session_of(&self, open: &Envelope) -> Result<Session, Refusal> {
         Session::from_open(&self.cfg, self.deputies.as_ref(), open)

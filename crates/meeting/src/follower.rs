@@ -65,6 +65,10 @@ pub(crate) struct Follower {
     lost_ms: Option<u64>,
     /// The newest heartbeat named an Arrival that did not come.
     unnamed: bool,
+    /// The epoch of which the newest heartbeat named an ack that did not come, and the one for whose
+    /// acks the board was read again.
+    unacked: Option<Hash>,
+    acks_read: Option<Hash>,
     claim: Option<Claim>,
 }
 
@@ -79,6 +83,8 @@ impl Follower {
             heard_ms: 0,
             lost_ms: None,
             unnamed: false,
+            unacked: None,
+            acks_read: None,
             claim: None,
         }
     }
@@ -231,6 +237,7 @@ impl Follower {
             core.changed();
         }
         self.miss_arrivals(core, s, message);
+        self.miss_acks(core, s, message);
         Ok(())
     }
 
@@ -243,6 +250,20 @@ impl Follower {
             core.read_again();
         }
         self.unnamed = missing;
+    }
+
+    /// Without somebody's ack this device says "3 of 4" until the next epoch. Twice in a row, and
+    /// once for an epoch: the board may not have it any more.
+    fn miss_acks(&mut self, core: &mut Core, s: &Seated, beat: &Heartbeat) {
+        let missing = |e: &&Epoch| {
+            e.h == beat.h_e && beat.acked.as_slice().iter().any(|idx| !e.acked.contains(idx))
+        };
+        let missing = s.epochs.newest().filter(missing).map(|e| e.h);
+        let again = missing.is_some() && self.unacked == missing && self.acks_read != missing;
+        if again && core.has_read(&s.session.id()) && core.read_again() {
+            self.acks_read = missing;
+        }
+        self.unacked = missing;
     }
 
     pub(crate) fn arrival(

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a test binary exports nothing")]
 
 mod authority;
+mod branches;
 mod deputies;
 mod hostile;
 mod insider;

@@ -95,3 +95,37 @@ fn who_waits_and_did_not_get_the_open_reads_the_board_again() {
     room.pass(5_000);
     assert_eq!(room.hearers("leo", 960), ["ines"]);
 }
+
+/// What is sent to `name` of this kind is lost, `times`.
+fn lose(room: &mut Room, name: &'static str, kind: Kind, times: usize) {
+    let (reader, mut left) = (room.reader(), times);
+    room.tamper = Some(Box::new(move |to, envelope| {
+        let drops = left > 0 && to == name && reader(envelope).kind == kind;
+        left -= usize::from(drops);
+        (!drops).then(|| envelope.clone())
+    }));
+}
+
+#[test]
+fn who_is_in_a_dead_session_and_did_not_get_the_next_open_reads_the_boards_again() {
+    let mut room = meeting(&[]);
+    room.devices.clear();
+    room.now.mono_ms += 60_000;
+    room.member("leo", Vec::new());
+    room.pass(20_000);
+    lose(&mut room, "leo", Kind::Open, 1);
+    room.board.clear();
+    room.organizer(&[], Admission::AnyoneWithLink);
+    room.pass(20_000);
+    assert_eq!(room.hearers("leo", 960), ["ines"]);
+}
+
+#[test]
+fn who_joins_and_did_not_get_the_announces_reads_the_board_again() {
+    let mut room = meeting(&[]);
+    lose(&mut room, "leo", Kind::Announce, 1);
+    room.member("leo", Vec::new());
+    room.pass(4_000);
+    room.pass(6_000);
+    assert_eq!(room.hearers("leo", 960), ["ines"]);
+}

@@ -64,7 +64,12 @@ impl Joining {
                 core.sessions.other = Some(envelope.clone());
                 State::Joining(self)
             }
-            Err(_) => State::Joining(self),
+            Err(_) => {
+                if !alive {
+                    core.misses_open(envelope);
+                }
+                State::Joining(self)
+            }
         }
     }
 
@@ -201,6 +206,9 @@ impl Joining {
 
     fn heartbeat(&mut self, core: &mut Core, letter: &Letter) -> Result<(), Refusal> {
         let s = &mut self.history;
+        if s.chain.head().is_none() {
+            return Err(Refusal::Missing); // it lives, and no announce of it came
+        }
         if s.chain.generator() != Some(letter.from) {
             return s.other_heartbeat(core, letter);
         }

@@ -1,0 +1,51 @@
+//! A split that heals: what one side knows and the other does not.
+
+use standfast_meeting::{Command, Phase};
+use standfast_wire::control::Kind;
+
+use crate::life::meeting;
+use crate::room::{Room, identity};
+
+/// Nothing that is posted from here on passes between `island` and the others.
+fn split(room: &mut Room, island: &'static [&'static str]) {
+    let reader = room.reader();
+    let fps: Vec<_> = island.iter().map(|name| identity(name).fingerprint().0).collect();
+    let before: Vec<_> = room.board.iter().map(|(_, e)| e.sealed.clone()).collect();
+    room.tamper = Some(Box::new(move |to, envelope| {
+        if before.contains(&envelope.sealed) {
+            return Some(envelope.clone());
+        }
+        let from = fps.contains(&reader(envelope).from);
+        (from == island.contains(&to)).then(|| envelope.clone())
+    }));
+}
+
+/// All messages pass again, and everyone reads what the board holds.
+fn heal(room: &mut Room, names: &[&'static str]) {
+    room.tamper = None;
+    for name in names {
+        room.disconnect(name);
+        room.connect(name);
+    }
+}
+
+#[test]
+fn an_ack_that_did_not_come_is_read_again() {
+    let mut room = meeting(&["mina"]);
+    let reader = room.reader();
+    let mut lost = false;
+    room.tamper = Some(Box::new(move |to, envelope| {
+        let drops = !lost && to == "mina" && reader(envelope).kind == Kind::Ack;
+        lost |= drops;
+        (!drops).then(|| envelope.clone())
+    }));
+    room.command("ines", Command::RotateNow);
+    room.pass(500);
+    let epoch = room.see("mina").coming.unwrap();
+    assert_eq!((epoch.confirmed, epoch.members), (1, 2), "the control");
+    room.pass(7_000);
+    assert_eq!(room.see("mina").active.unwrap().number, epoch.number);
+    assert_eq!(room.see("mina").active.unwrap().confirmed, 2);
+    room.pass(40_000);
+    assert_eq!(room.devices["mina"].reads, 1, "once");
+}
