@@ -1,6 +1,6 @@
 //! What every state has at hand: configuration, randomness, the time of this input, the outbox.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use standfast_crypto::{Entropy, Fingerprint, Hedged, Identity, Secret};
 use standfast_wire::codec::Field;
@@ -13,7 +13,7 @@ use crate::deputies::DeputyList;
 use crate::device::Offer;
 use crate::evidence::Evidence;
 use crate::journal::{Event, Journal};
-use crate::limits::{READ_AGAIN_MS, TRIED_MAX};
+use crate::limits::{READ_AGAIN_MS, REVIVALS_MAX, TRIED_MAX};
 use crate::session::{Session, open_envelope};
 use crate::{Config, Counters, Now, Opening, Output, Pulse, Refusal, Split};
 
@@ -54,22 +54,36 @@ pub(crate) struct Core {
 /// only heartbeats show: everyone with the link can post an old Open again.
 #[derive(Default)]
 pub(crate) struct Sessions {
-    tried: BTreeSet<Hash>,
+    /// Those that this device has followed or opened, with their Opens.
+    tried: BTreeMap<Hash, Option<Envelope>>,
     /// The one to try when ours shows no life: its Open.
     pub(crate) other: Option<Envelope>,
+    /// How often one was tried again.
+    revivals: u8,
 }
 
 impl Sessions {
-    /// Follows `session` from here on. Says whether it is for the first time.
-    pub(crate) fn follow(&mut self, session: Hash) -> bool {
+    /// Follows a session from here on.
+    pub(crate) fn follow(&mut self, session: &Session) {
         if self.tried.len() >= TRIED_MAX {
             self.tried.pop_first();
         }
-        self.tried.insert(session)
+        self.tried.insert(session.id(), session.logged().first().cloned());
     }
 
     pub(crate) fn tried(&self, session: &Hash) -> bool {
-        self.tried.contains(session)
+        self.tried.contains_key(session)
+    }
+
+    /// Somebody shows life in a session that this device has given up: it may be tried again. Its
+    /// Open.
+    pub(crate) fn lives(&mut self, session: &Hash) -> Option<Envelope> {
+        if self.revivals >= REVIVALS_MAX {
+            return None;
+        }
+        let open = self.tried.remove(session).flatten()?;
+        self.revivals += 1;
+        Some(open)
     }
 }
 
@@ -164,6 +178,12 @@ impl Core {
         let other = self.sessions.other.as_ref();
         let new = other.is_some_and(|open| !self.sessions.tried(&open.session_id));
         pulse >= if new { Pulse::Stale } else { Pulse::Cut }
+    }
+
+    /// The same however lately it was tried: for what happens a few times at most.
+    pub(crate) fn read_again_soon(&mut self) {
+        self.read_again_ms = None;
+        self.read_again();
     }
 
     /// The session followed shows no life: another one to try instead, `own` being tried later.

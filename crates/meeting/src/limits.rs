@@ -117,6 +117,10 @@ pub const READ_AGAIN_MS: u64 = 15_000;
 /// Sessions of one meeting that a device remembers to have tried: four times what a relay keeps.
 pub const TRIED_MAX: usize = 16;
 
+/// Sessions given up are tried again at a sign of life so often, at most: everyone with the link can
+/// make one, and a meeting has to be opened some time.
+pub const REVIVALS_MAX: u8 = 4;
+
 /// Latest use of a new epoch after its install, by reason.
 #[must_use]
 pub const fn max_ms(reason: Reason) -> u32 {

@@ -101,21 +101,33 @@ impl Connecting {
                 Joining::found(core, session)
             }
             Ok(session) => Joining::enter(core, session),
+            Err(_) if core.opening.is_some() => self.given_up(core, envelope),
             Err(_) => {
-                self.misses_open(core, envelope);
+                core.misses_open(envelope);
                 State::Connecting(self)
             }
         }
     }
 
-    /// Somebody with the link writes on a board whose Open did not come: held back, or lost. Where it
-    /// is only the tail of an older session, reading once more does no harm.
-    fn misses_open(&self, core: &mut Core, envelope: &Envelope) {
+    /// About to open: somebody shows life in the session that was found dead, for whoever is next in
+    /// it takes over later than an organizer waits.
+    fn given_up(self: Box<Self>, core: &mut Core, envelope: &Envelope) -> State {
         let session = envelope.session_id;
         let control = core.cfg.link.control(&session);
         let of_link = || open_envelope(&control, envelope).is_ok();
-        if core.has_read(&session) && !core.sessions.tried(&session) && of_link() {
-            core.read_again();
+        if !core.has_read(&session) || !of_link() {
+            return State::Connecting(self);
+        }
+        let open = core.sessions.lives(&session).and_then(|open| core.session_of(&open).ok());
+        match open {
+            Some(session) => {
+                core.read_again_soon();
+                Joining::found(core, session)
+            }
+            None => {
+                core.misses_open(envelope);
+                State::Connecting(self)
+            }
         }
     }
 }

@@ -129,3 +129,19 @@ fn who_joins_and_did_not_get_the_announces_reads_the_board_again() {
     room.pass(6_000);
     assert_eq!(room.hearers("leo", 960), ["ines"]);
 }
+
+#[test]
+fn an_organizer_who_is_back_while_others_take_over_finds_their_session() {
+    for away_ms in (0..40).map(|n| n * 150) {
+        let mut room = meeting(&["mina", "leo"]);
+        let session = room.see("mina").session_id;
+        room.devices.remove("ines");
+        room.pass(away_ms + 1);
+        room.organizer(&[], Admission::AnyoneWithLink);
+        room.pass(40_000);
+        assert_eq!(room.see("mina").session_id, room.see("leo").session_id, "{away_ms}");
+        assert_eq!(room.see("mina").session_id, room.see("ines").session_id, "{away_ms}");
+        let hearers = room.hearers("ines", 96_000);
+        assert_eq!(hearers, ["leo", "mina"], "{away_ms} {session:?}");
+    }
+}

@@ -80,7 +80,7 @@ pub(crate) struct Joining {
 impl Joining {
     pub(crate) fn enter(core: &mut Core, session: Session) -> State {
         core.changed();
-        core.sessions.follow(session.id());
+        core.sessions.follow(&session);
         core.journal.session(&session, core.now);
         if let Some(list) = session.deputies().cloned() {
             core.learn_deputies(list);

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use standfast_crypto::Fingerprint;
 use standfast_wire::control::{Alive, Hash, HeadAsk, Kind, Reason};
-use standfast_wire::relay::{Envelope, SLOT_LOG};
+use standfast_wire::relay::{Envelope, SLOT_HEARTBEAT, SLOT_LOG};
 
 use crate::branch::better;
 use crate::core::Core;
@@ -82,7 +82,7 @@ impl Live {
         let opening = core.opening.as_ref().ok_or(Refusal::NotAllowed)?;
         let list = core.deputies.as_ref();
         let mut session = Session::create(&core.cfg, opening, list, &mut core.rng)?;
-        core.sessions.follow(session.id());
+        core.sessions.follow(&session);
         let mut generator = Generator::opening(core, invitees);
         if let Some(end_hash) = generator.end_hash() {
             core.out.push_back(Output::OpenSession { session_id: session.id(), end_hash });
@@ -322,8 +322,22 @@ impl Live {
         if core.session_of(envelope).is_ok() {
             core.other_session_shown(envelope);
             core.sessions.other = Some(envelope.clone());
+        } else if self.is_alone(core) && envelope.slot == SLOT_HEARTBEAT {
+            self.beats_beside(core, envelope);
         }
         self.after(core, Ok(Step::Stay))
+    }
+
+    /// Somebody looks after the key of another session, while nobody is in this one: a member that
+    /// took over just when the organizer found the session dead and opened this.
+    fn beats_beside(&self, core: &mut Core, envelope: &Envelope) {
+        let control = core.cfg.link.control(&envelope.session_id);
+        if open_envelope(&control, envelope).is_ok_and(|letter| letter.kind == Kind::Heartbeat) {
+            match core.sessions.lives(&envelope.session_id) {
+                Some(open) => core.sessions.other = Some(open),
+                None => core.misses_open(envelope),
+            }
+        }
     }
 
     fn tick(&mut self, core: &mut Core) -> Step {
@@ -384,11 +398,14 @@ impl Live {
         Step::Stay
     }
 
-    /// Alone in its session, beside one that it has not looked at.
-    fn may_yield(&self, core: &Core, other: &Session) -> bool {
+    fn is_alone(&self, core: &Core) -> bool {
         let me = core.me().0;
-        let alone = self.seated.epochs.newest().is_some_and(|e| e.present().all(|e| e.fp == me));
-        alone && !core.sessions.tried(&other.id())
+        self.seated.epochs.newest().is_some_and(|e| e.present().all(|e| e.fp == me))
+    }
+
+    /// Alone in its session, beside one that it has not looked at, or in which somebody lives.
+    fn may_yield(&self, core: &Core, other: &Session) -> bool {
+        self.is_alone(core) && !core.sessions.tried(&other.id())
     }
 
     /// Two sessions at once, and nobody else is in this one: it was opened beside another, or lost
@@ -409,6 +426,7 @@ impl Live {
         if own {
             self.delete_board(core);
         }
+        core.read_again_soon();
         Some(other)
     }
 
