@@ -145,3 +145,22 @@ fn an_organizer_who_is_back_while_others_take_over_finds_their_session() {
         assert_eq!(hearers, ["leo", "mina"], "{away_ms} {session:?}");
     }
 }
+
+#[test]
+fn an_organizer_whose_board_is_lost_while_it_joins_again_opens_the_next() {
+    let mut room = meeting(&["mina"]);
+    let session = room.see("ines").session_id.unwrap();
+    room.devices.remove("mina");
+    room.disconnect("ines");
+    room.pass(61_000);
+    room.board.clear();
+    // The relay holds a board, and it is not this one.
+    room.devices.get_mut("ines").unwrap().online = true;
+    room.input("ines", Input::Connected);
+    room.input("ines", Input::Boards(1));
+    room.input("ines", Input::BoardLost { session_id: session });
+    room.run();
+    room.pass(20_000);
+    assert_eq!(room.see("ines").phase, Phase::Live);
+    assert_ne!(room.see("ines").session_id, Some(session));
+}

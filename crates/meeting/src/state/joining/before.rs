@@ -45,8 +45,13 @@ impl Joining {
             self.history.others.failed(generator, core.ms());
         }
         self.history.follow(core, trial.from);
-        let watch = Watch::new(core.ms());
-        Self::again(core, self.history, watch)
+        let (watch, found_until_ms) = (Watch::new(core.ms()), self.found_until_ms);
+        match Self::again(core, self.history, watch) {
+            State::Joining(joining) => {
+                State::Joining(Box::new(Self { found_until_ms, ..*joining }))
+            }
+            other => other,
+        }
     }
 
     /// When a device that was live before looks after the key itself, if nobody comes back.

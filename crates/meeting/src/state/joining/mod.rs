@@ -225,6 +225,9 @@ impl Joining {
             Input::Boards(0) if core.opening.is_some() => {
                 self.found_until_ms = Some(core.ms() + FOUND_MS);
             }
+            Input::BoardLost { session_id } if session_id == self.history.session.id() => {
+                self.found_until_ms = core.opening.as_ref().map(|_| core.ms() + FOUND_MS);
+            }
             Input::Open(_) if self.lifeless(core) => {
                 return Box::<Connecting>::default().handle(core, Input::Connected);
             }
@@ -262,7 +265,8 @@ impl Joining {
         }
         // Only when no branch of it shows life.
         if self.found_until_ms.is_some_and(|at| at <= core.ms()) {
-            self.found_until_ms = None;
+            // Another branch that is tried comes first.
+            self.found_until_ms = self.trial.as_ref().map(|trial| trial.until_ms);
             if !self.lives(core) && self.trial.is_none() {
                 return Box::<Connecting>::default().handle(core, Input::Connected);
             }
