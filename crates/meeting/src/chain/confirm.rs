@@ -19,6 +19,8 @@ struct Before<'c> {
     session: &'c Session,
     base: Option<&'c Node>,
     merged: Option<&'c Node>,
+    /// Whom the merged branch removed.
+    merged_removed: BTreeSet<Fingerprint>,
     statements: &'c Statements,
 }
 
@@ -38,7 +40,8 @@ pub(super) fn check(
     check_number(a, base, merged)?;
     check_generator(session, a, base)?;
     let statements = statements(session, path, a)?;
-    let before = Before { session, base, merged, statements: &statements };
+    let merged_removed = chain.merged_removed(&a.prev_h, a.merged_h.as_ref());
+    let before = Before { session, base, merged, merged_removed, statements: &statements };
     before.check_lock(a)?;
     before.check_roster(a)?;
     before.check_reason(a)?;
@@ -119,8 +122,8 @@ impl Before<'_> {
     }
 
     fn removed(&self, fp: Fingerprint) -> bool {
-        let before = [self.base, self.merged].into_iter().flatten();
-        let removed = before.into_iter().any(|node| node.removed.contains(&fp));
+        let base = self.base.is_some_and(|node| node.removed.contains(&fp));
+        let removed = base || self.merged_removed.contains(&fp);
         let here = self.statements.removed.contains_key(&fp);
         here || (removed && !self.statements.readmitted.contains(&fp))
     }

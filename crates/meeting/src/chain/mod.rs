@@ -186,13 +186,11 @@ impl Chain {
             removed.retain(|fp| !link.statements.readmitted.contains(fp));
             removed.extend(link.statements.removed.keys());
         }
-        if let Some(merged) = link.announce.merged_h.and_then(|h| self.nodes.get(&h)) {
-            // Removed stays removed in every branch.
-            let lifted = &link.statements.readmitted;
-            let also: Vec<_> = merged.removed.iter().filter(|fp| !lifted.contains(fp)).collect();
-            if also.iter().any(|fp| !removed.contains(fp)) {
-                Arc::make_mut(&mut removed).extend(also);
-            }
+        // Removed stays removed in every branch.
+        let mut also = self.merged_removed(&link.announce.prev_h, link.announce.merged_h.as_ref());
+        also.retain(|fp| !link.statements.readmitted.contains(fp) && !removed.contains(fp));
+        if !also.is_empty() {
+            Arc::make_mut(&mut removed).extend(also);
         }
         let h = link.h;
         self.nodes.insert(h, Node { link, places, removed, seen: now });
@@ -200,23 +198,40 @@ impl Chain {
         h
     }
 
+    /// Whom the branch that ends with `merged` removed since it parted from the one of `base`: what
+    /// was before that, `base` knows, and may have lifted.
+    fn merged_removed(&self, base: &Hash, merged: Option<&Hash>) -> BTreeSet<Fingerprint> {
+        let Some(node) = merged.and_then(|h| self.nodes.get(h)) else { return BTreeSet::new() };
+        let parted = self.fork(base, &node.link.h).ancestor;
+        let before = |fp: &&Fingerprint| parted.is_some_and(|a| a.removed.contains(fp));
+        node.removed.iter().filter(|fp| !before(fp)).copied().collect()
+    }
+
     /// Makes a recorded link the head.
     pub(crate) fn follow(&mut self, h: Hash) {
         let Some(node) = self.nodes.get(&h) else { return };
-        self.removed.retain(|fp| !node.link.statements.readmitted.contains(fp));
-        self.removed.extend(node.removed.iter());
-        self.head = Some(h);
+        let mut removed = self.removed.clone();
+        removed.retain(|fp| !self.lifts(node, *fp));
+        removed.extend(node.removed.iter());
+        (self.removed, self.head) = (removed, Some(h));
     }
 
     /// Whether this device may follow `h`: nobody whom it has seen removed is on its roster or made
-    /// it, unless `h` readmits them.
+    /// it, unless `h` readmits them, or an announce before it in its branch has.
     pub(crate) fn may_follow(&self, h: &Hash) -> bool {
         let Some(node) = self.nodes.get(h) else { return false };
-        let barred = |fp: Fingerprint| {
-            self.removed.contains(&fp) && !node.link.statements.readmitted.contains(&fp)
-        };
+        let barred = |fp: Fingerprint| self.removed.contains(&fp) && !self.lifts(node, fp);
         !barred(node.link.generator())
             && !node.link.roster().iter().any(|e| barred(Fingerprint(e.fp)))
+    }
+
+    /// Whether the branch that ends with `node` readmits somebody: by its newest announce, or since
+    /// it parted from ours, if that was after the removal. A removal in our branch alone it cannot
+    /// lift.
+    fn lifts(&self, node: &Node, fp: Fingerprint) -> bool {
+        let parted = self.fork(&self.tip(), &node.link.h).ancestor;
+        let before = parted.is_some_and(|ancestor| ancestor.removed.contains(&fp));
+        node.link.statements.readmitted.contains(&fp) || before && !node.removed.contains(&fp)
     }
 
     /// Recorded links that build on the head.

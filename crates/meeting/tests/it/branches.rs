@@ -30,6 +30,26 @@ fn heal(room: &mut Room, names: &[&'static str]) {
 }
 
 #[test]
+fn a_readmission_holds_when_a_branch_that_does_not_know_it_is_merged() {
+    let mut room = meeting(&["mina", "leo", "jonas"]);
+    let jonas = identity("jonas").fingerprint();
+    room.command("ines", Command::Remove(jonas));
+    room.pass(2_000);
+    room.devices.remove("jonas");
+    split(&mut room, &["mina"]);
+    room.pass(30_000);
+    assert!(room.see("mina").generator);
+    room.command("ines", Command::Readmit(jonas));
+    room.pass(2_000);
+    room.member("jonas", Vec::new());
+    room.pass(15_000);
+    assert_eq!(room.see("jonas").phase, Phase::Live);
+    heal(&mut room, &["ines", "leo", "mina", "jonas"]);
+    room.pass(40_000);
+    assert_eq!(room.hearers("ines", 96_000), ["jonas", "leo", "mina"]);
+}
+
+#[test]
 fn an_ack_that_did_not_come_is_read_again() {
     let mut room = meeting(&["mina"]);
     let reader = room.reader();
