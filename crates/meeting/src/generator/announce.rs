@@ -231,9 +231,21 @@ fn merged_head(s: &Seated, pending: &Pending) -> Option<(Hash, (u32, u32))> {
         let mut merges = s.chain.path(&tip).into_iter().filter_map(|n| n.link.announce.merged_h);
         merges.any(|m| s.chain.descends(&m, h))
     };
-    let heads = pending.joins.iter().filter_map(|h| s.session.request(h)?.resume_head);
+    let heads = pending.joins.iter().filter_map(|h| known_head(s, h));
     heads
         .filter(|h| !s.chain.descends(&tip, h) && !s.chain.descends(h, &tip) && !merged(h))
         .filter_map(|h| Some((h, s.chain.node(&h)?.link.number())))
         .max_by_key(|(h, (_, epoch))| (*epoch, *h))
+}
+
+/// The head from which the author of the join `h` comes; where its announce did not come, the newest
+/// one aside that lists the author.
+fn known_head(s: &Seated, h: &Hash) -> Option<Hash> {
+    let request = s.session.request(h)?;
+    let named = request.resume_head?;
+    if s.chain.node(&named).is_some() {
+        return Some(named);
+    }
+    let aside = s.chain.aside().into_iter().filter(|n| n.link.entry_of(request.fp()).is_some());
+    aside.max_by_key(|n| (n.link.number(), n.link.h)).map(|n| n.link.h)
 }

@@ -24,15 +24,21 @@ impl Joining {
         State::Joining(joining)
     }
 
-    /// The same in another branch of the session.
-    pub(crate) fn branch(core: &mut Core, mut history: History, h: Hash) -> State {
+    /// The same in another branch of the session. `was`: the head of the one in which this device was
+    /// live, if that is not the head of `history`.
+    pub(crate) fn branch(
+        core: &mut Core,
+        mut history: History,
+        h: Hash,
+        was: Option<Hash>,
+    ) -> State {
         core.journal.erased_all(core.now);
         let from = history.chain.tip();
+        let head = was.unwrap_or(from);
         history.follow(core, h);
         let watch = Watch::new(core.ms());
         let mut joining = Box::new(Self::new(history, watch));
-        joining.before =
-            Some(Before { since_ms: core.ms(), head: from, asks: Vec::new(), claim: None });
+        joining.before = Some(Before { since_ms: core.ms(), head, asks: Vec::new(), claim: None });
         joining.trial = Some(Trial { from, until_ms: core.ms() + BRANCH_TRIAL_MS });
         joining.ask(core);
         core.changed();

@@ -260,7 +260,8 @@ impl Joining {
             let alive = self.lives(core);
             if let Some(h) = better(&self.history, core.cfg.organizer, alive, core.ms()) {
                 core.note_split(&self.history, &h);
-                return Self::branch(core, self.history, h);
+                let was = self.before.as_ref().map(|before| before.head);
+                return Self::branch(core, self.history, h, was);
             }
         }
         // Only when no branch of it shows life.

@@ -230,7 +230,7 @@ impl Live {
             Step::Branch(h) => {
                 core.note_split(&self.seated.history, &h);
                 let (history, _) = self.into_history(core);
-                Joining::branch(core, history, h)
+                Joining::branch(core, history, h, None)
             }
             Step::Other(session) => {
                 core.journal.erased_all(core.now);
