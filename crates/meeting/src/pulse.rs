@@ -81,6 +81,11 @@ impl Watch {
         }
     }
 
+    /// The generator's age by the newest heartbeat.
+    pub(crate) fn heard_age_ms(&self) -> Option<u64> {
+        self.last_h.map(|_| self.last_age_ms)
+    }
+
     /// The newest heartbeat and when it came.
     pub(crate) fn last(&self) -> Option<(Hash, u64)> {
         self.last_h.map(|h| (h, self.last_ms))

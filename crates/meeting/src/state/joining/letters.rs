@@ -30,6 +30,11 @@ impl Joining {
             }
         };
         match self.letter(core, poster, envelope, &letter) {
+            // It may be the one that shows that another branch lives.
+            Ok(Step::Stay) if letter.kind == Kind::Heartbeat => {
+                self.ask(core);
+                self.tick(core)
+            }
             Ok(Step::Stay) => self.try_enter(core),
             Ok(Step::Out(why)) => Left::enter(core, why),
             Ok(Step::Over) => Self::over(core),
@@ -223,6 +228,10 @@ impl Joining {
             }
             Some(_) => {}
             None => return Err(Refusal::Missing),
+        }
+        let (tip, beside) = (s.chain.tip(), &message.h_e);
+        if !s.chain.descends(&tip, beside) && !s.chain.descends(beside, &tip) {
+            return s.other_heartbeat(core, letter); // it lives on in another branch
         }
         if self.watch.beat(message, h, core.ms()) {
             s.recent.note(h, core.ms());

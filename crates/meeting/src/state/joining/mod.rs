@@ -35,6 +35,8 @@ struct Asked {
     at_ms: u64,
     /// The head that we had read so far.
     tip: Hash,
+    /// How old the generator was by the heartbeat that we named; none when we had none to name.
+    named_age_ms: Option<u64>,
     /// When we look whether to ask anew.
     again_at_ms: u64,
     key_request_at_ms: Option<u64>,
@@ -177,9 +179,20 @@ impl Joining {
     /// named then may have been too old to be let wait.
     fn again_at_ms(&self, core: &Core) -> Option<u64> {
         let asked = self.asked.as_ref()?;
-        let outdated = asked.tip != self.history.chain.tip() && self.beats(core);
+        let outdated = asked.tip != self.history.chain.tip() || self.named_too_old(asked);
+        let outdated = outdated && self.beats(core);
         let soon = outdated.then_some(asked.at_ms + ASK_AGAIN_MS);
         Some(soon.map_or(asked.again_at_ms, |at| at.min(asked.again_at_ms)))
+    }
+
+    /// The heartbeat that we named had lain on the board for too long: so its generator's newest one
+    /// shows.
+    fn named_too_old(&self, asked: &Asked) -> bool {
+        let Some((_, last_ms)) = self.watch.last() else { return false };
+        let Some(named_age_ms) = asked.named_age_ms else { return true };
+        let then_ms =
+            self.watch.age_ms(last_ms).saturating_sub(last_ms.saturating_sub(asked.at_ms));
+        then_ms > named_age_ms + SEEN_MS
     }
 
     /// An answer can be lost with the generator's connection, and a request can have named a
@@ -293,7 +306,9 @@ impl Joining {
     fn ask(&mut self, core: &mut Core) {
         let ready =
             core.has_read(&self.history.session.id()) && self.history.chain.head().is_some();
-        if self.asked.is_some() || !ready {
+        // In another branch nothing is known yet that is young enough to be named.
+        let silent = self.trial.is_some() && self.watch.last().is_none();
+        if self.asked.is_some() || !ready || silent {
             return;
         }
         let seen = self.watch.last().map_or(self.history.chain.tip(), |(h, _)| h);
@@ -303,7 +318,9 @@ impl Joining {
         let every = if self.expected(core) { ASK_AGAIN_MS } else { KNOCK_AGAIN_MS };
         let (at_ms, again_at_ms) = (core.ms(), core.ms() + every);
         let tip = self.history.chain.tip();
-        self.asked = Some(Asked { seat, at_ms, tip, again_at_ms, key_request_at_ms: None });
+        let named_age_ms = self.watch.heard_age_ms();
+        let key_request_at_ms = None;
+        self.asked = Some(Asked { seat, at_ms, tip, named_age_ms, again_at_ms, key_request_at_ms });
         core.changed();
         self.confirm_invitation(core);
     }
