@@ -72,6 +72,8 @@ pub(crate) struct Process {
     pub(crate) heard: BTreeSet<Hash>,
     /// Announces of those that it could check.
     pub(crate) checked: BTreeSet<Hash>,
+    /// The session whose board it can delete: what it has opened, and been in ever since.
+    pub(crate) opened: Option<Hash>,
     /// Whom it has seen removed.
     pub(crate) saw_removed: BTreeSet<Hash>,
     pub(crate) looking_at_lobby: bool,
@@ -144,6 +146,7 @@ impl Process {
             highest: None,
             heard: BTreeSet::new(),
             checked: BTreeSet::new(),
+            opened: None,
             saw_removed: BTreeSet::new(),
             looking_at_lobby: false,
             talks_until_ms: 0,

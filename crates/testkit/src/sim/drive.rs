@@ -5,10 +5,10 @@ use bytes::Bytes;
 use standfast_crypto::PrivateBundle;
 use standfast_meeting::limits::CUT_MS;
 use standfast_meeting::{
-    Admission, Command, Config, Hosts, Input, Known, Meeting, Output, Part, Policy,
+    Admission, Command, Config, Counters, Hosts, Input, Known, Meeting, Output, Part, Phase, Policy,
 };
 use standfast_wire::codec::{Blob, from_bytes};
-use standfast_wire::control::Kind;
+use standfast_wire::control::{Entry, Kind};
 use standfast_wire::relay::{
     Board, EndSession, GetBundle, OpenSession, Packet, Post, PutBundle, ToClient, ToRelay, pack,
     pack_media,
@@ -224,7 +224,11 @@ impl World<'_> {
         self.tell_input(at, &input);
         let Some(process) = self.devices[at].process.as_mut() else { return Ok(()) };
         let quiet = matches!(input, Input::Media(_) | Input::Voice { .. });
+        let before = (!quiet && self.trace.is_some()).then(|| process.meeting.snapshot().counters);
         process.meeting.handle(input, now);
+        if let Some(before) = before {
+            self.tell_refused(at, before);
+        }
         self.after_input(at, !quiet && self.events.is_multiple_of(LOOK_ANYWAY))
     }
 
@@ -244,6 +248,22 @@ impl World<'_> {
             let of = of.map(|d| d.name.as_str()).unwrap_or_default();
             format!("{} gets {} of {of}", w.devices[at].name, got.0.unwrap_or_default())
         });
+    }
+
+    fn tell_refused(&mut self, at: usize, before: Counters) {
+        let Some(process) = &self.devices[at].process else { return };
+        let now = process.meeting.snapshot().counters;
+        let causes = [
+            ("malformed", now.malformed - before.malformed),
+            ("not authentic", now.not_authentic - before.not_authentic),
+            ("not allowed", now.not_allowed - before.not_allowed),
+            ("stale", now.stale - before.stale),
+            ("missing", now.missing - before.missing),
+            ("inconsistent", now.inconsistent - before.inconsistent),
+        ];
+        for (cause, _) in causes.into_iter().filter(|(_, more)| *more > 0) {
+            self.say(|w| format!("{} refuses it: {cause}", w.devices[at].name));
+        }
     }
 
     /// What was posted comes first, so that what is shown and played can be held against it.
@@ -299,7 +319,8 @@ impl World<'_> {
                 let device = self.devices.iter().find(|d| d.fp.0 == *fp);
                 device.map(|d| d.name.clone()).unwrap_or_default()
             };
-            let roster: Vec<_> = a.roster.iter().map(|e| name(&e.fp)).collect();
+            let entry = |e: &Entry| format!("{}:{}", name(&e.fp), short(&e.join_h));
+            let roster: Vec<_> = a.roster.iter().map(entry).collect();
             let merged = a.merged_h.map(|h| format!(" merges {}", self.truth.name(&h)));
             let (prev, merged) = (self.truth.name(&a.prev_h), merged.unwrap_or_default());
             format!(" {:?} after {prev}{merged} lists {}", a.reason, roster.join(" "))
@@ -327,6 +348,9 @@ impl World<'_> {
             self.follows(at, (session, number, h))?;
         }
         let Some(process) = self.devices[at].process.as_mut() else { return Ok(false) };
+        if !matches!(shown.phase, Some(Phase::Live | Phase::Reconnecting)) {
+            process.opened = None;
+        }
         let looks_at_lobby = !shown.lobby.is_empty() && !process.looking_at_lobby;
         process.looking_at_lobby |= looks_at_lobby;
         let (id, before) = (process.id, std::mem::replace(&mut process.shown, shown));
@@ -413,6 +437,11 @@ impl World<'_> {
         match output {
             Output::Post(envelope) => self.request(at, |request| Post { request, envelope }.into()),
             Output::OpenSession { session_id, end_hash } => {
+                match self.devices[at].process.as_mut() {
+                    _ if end_hash == [0; 32] => drop(self.truth.undeletable.insert(session_id)),
+                    Some(process) => process.opened = Some(session_id),
+                    None => {}
+                }
                 self.request(at, |request| OpenSession { request, session_id, end_hash }.into())
             }
             Output::EndSession { session_id, preimage } => {

@@ -27,6 +27,8 @@ const ENDED_MS: u64 = 1_000;
 pub(crate) struct Finale {
     heard: BTreeMap<u32, BTreeSet<usize>>,
     until_ms: u64,
+    /// Who was together when it began.
+    present: Vec<usize>,
     session: Option<Hash>,
 }
 
@@ -82,8 +84,9 @@ impl World<'_> {
             Ok(()) => {
                 self.figures.converged_ms = self.now_ms - calm_ms;
                 self.say(|_| "all are together".to_owned());
-                self.finale =
-                    Some(Finale { until_ms: self.now_ms + SPEECH_MS, ..Finale::default() });
+                let until_ms = self.now_ms + SPEECH_MS;
+                let present = self.present();
+                self.finale = Some(Finale { until_ms, present, ..Finale::default() });
                 self.queue.push(self.now_ms, Event::Finale(0));
             }
             Err(why) if self.now_ms > calm_ms + self.bound_ms() => {
@@ -113,12 +116,12 @@ impl World<'_> {
             .collect()
     }
 
-    /// Removed, as some device that is live sees it.
+    /// Removed, as some device that is live sees it, and knows it itself or was never in.
     fn is_barred(&self, at: usize) -> bool {
         let fp = self.devices[at].fp;
         let mut live = self.devices.iter().filter_map(|d| d.shown()).filter(|shown| shown.live());
         let removed = live.any(|shown| shown.removed.contains(&fp));
-        removed && !self.devices[at].shown().is_some_and(|shown| shown.live())
+        removed && self.devices[at].shown().is_none_or(|shown| shown.active.is_none())
     }
 
     /// Hosts open the door again.
@@ -213,6 +216,11 @@ impl World<'_> {
 
     /// Nothing was lost at the rotation. Then the meeting is ended.
     fn all_was_heard(&mut self) -> Held {
+        // An order of a host that came late took somebody out: all come together anew.
+        if self.finale.as_ref().is_some_and(|finale| finale.present != self.present()) {
+            self.finale = None;
+            return self.probe();
+        }
         self.together()?;
         let present: BTreeSet<_> = self.present().into_iter().collect();
         let Some(finale) = &self.finale else { return Ok(()) };
@@ -232,7 +240,11 @@ impl World<'_> {
             // Whoever took over does not know what deletes the board; the relay forgets it later.
             let shown = d.shown().filter(|shown| shown.generator)?;
             let announced = self.truth.announces.get(&shown.active?.0)?;
-            shown.session.filter(|_| announced.term == 1)
+            let deletes = |session: &Hash| {
+                let knows = d.process.as_ref().is_some_and(|p| p.opened == Some(*session));
+                knows && !self.truth.undeletable.contains(session)
+            };
+            shown.session.filter(|session| announced.term == 1 && deletes(session))
         });
         self.finale = Some(Finale { session, ..Finale::default() });
         self.as_generator(Command::End)?;

@@ -73,6 +73,8 @@ pub(crate) struct Truth {
     pub(crate) frames: u64,
     pub(crate) opened: u64,
     pub(crate) ever_removed: BTreeSet<Fingerprint>,
+    /// Sessions whose board somebody showed anew who cannot delete it.
+    pub(crate) undeletable: BTreeSet<Hash>,
     pub(crate) ended: bool,
 }
 
@@ -93,6 +95,7 @@ impl Truth {
             frames: 0,
             opened: 0,
             ever_removed: BTreeSet::new(),
+            undeletable: BTreeSet::new(),
             ended: false,
         }
     }
@@ -138,6 +141,7 @@ impl Truth {
         let sealed = unbox(&self.link, envelope)?;
         let named = match sealed.kind {
             Kind::Announce => hash_of("SF1/ann", &sealed),
+            Kind::Join => hash_of("SF1/join", &sealed),
             Kind::Ack => read::<KeyAck>(&sealed).ok().map(|ack| ack.h_e),
             Kind::Heartbeat => read::<Heartbeat>(&sealed).ok().map(|beat| beat.h_e),
             _ => None,
@@ -160,6 +164,25 @@ impl Truth {
     /// The announce or join request that an envelope brings, if it brings one.
     pub(crate) fn brings(&self, envelope: &Envelope) -> Option<Hash> {
         self.boxes.get(&digest(envelope.sealed.as_slice())).copied()
+    }
+
+    /// Whom the merged branch removed since the two parted; a removal before that may have been lifted
+    /// in ours.
+    fn removed_by(&self, merged: Option<&Announced>, a: &EpochAnnounce) -> BTreeSet<Hash> {
+        let Some(merged) = merged else { return BTreeSet::new() };
+        let ours: Vec<_> = self.path(a.prev_h).map(|(h, _)| h).collect();
+        let mut theirs = self.path(a.merged_h.unwrap_or_default());
+        let parted = theirs.find(|(h, _)| ours.contains(h)).map(|(_, ancestor)| ancestor);
+        let before = |fp: &&Hash| parted.is_some_and(|ancestor| ancestor.removed.contains(*fp));
+        merged.removed.iter().filter(|fp| !before(fp)).copied().collect()
+    }
+
+    /// From an announce back to the first.
+    fn path(&self, h: Hash) -> impl Iterator<Item = (Hash, &Announced)> {
+        let first = self.announces.get(&h).map(|a| (h, a));
+        std::iter::successors(first, |(_, a)| {
+            self.announces.get(&a.prev_h).map(|before| (a.prev_h, before))
+        })
     }
 
     /// A process is told of `h`, or makes it. An announce it can check only when everything that this
@@ -211,7 +234,7 @@ impl Truth {
                 return Err(format!("place {} names a join that is not its own", entry.idx));
             }
         }
-        let removed = removed(&a, [before, merged])?;
+        let removed = removed(&a, before, self.removed_by(merged, &a))?;
         self.ever_removed.extend(removed.iter().map(|fp| Fingerprint(*fp)));
         let announced = Announced {
             term: a.term,
@@ -369,10 +392,14 @@ fn timely(a: &EpochAnnounce, before: Option<&Announced>) -> Held {
     Ok(())
 }
 
-/// Who is removed after `a`; nobody of them is on its roster.
-fn removed(a: &EpochAnnounce, before: [Option<&Announced>; 2]) -> Result<BTreeSet<Hash>, String> {
-    let before = before.into_iter().flatten();
-    let mut removed: BTreeSet<_> = before.flat_map(|b| b.removed.iter().copied()).collect();
+/// Who is removed after `a`; nobody of them is on its roster. `merged`: by the other branch.
+fn removed(
+    a: &EpochAnnounce,
+    before: Option<&Announced>,
+    merged: BTreeSet<Hash>,
+) -> Result<BTreeSet<Hash>, String> {
+    let mut removed = merged;
+    removed.extend(before.into_iter().flat_map(|b| b.removed.iter().copied()));
     for carried in a.orders.as_slice().iter().filter(|carried| carried.kind == Kind::Order) {
         let order: Order = from_bytes(carried.body.as_slice()).map_err(|_| "no order")?;
         match order.act {

@@ -62,7 +62,7 @@ pub(crate) struct World<'t> {
     pub(crate) over: bool,
     pub(crate) figures: Figures,
     seed: u64,
-    trace: Trace<'t>,
+    pub(crate) trace: Trace<'t>,
     /// Of everything that happened, to see that a seed repeats.
     pub(crate) digest: u64,
 }
