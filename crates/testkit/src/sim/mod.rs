@@ -16,16 +16,20 @@
 //! # Ok::<(), standfast_testkit::sim::Violation>(())
 //! ```
 
+mod announced;
 mod boxes;
 mod device;
 mod dice;
 mod drive;
+mod engine;
 mod finale;
 mod mischief;
 mod net;
 mod plan;
 mod queue;
 mod relay;
+mod speech;
+mod told;
 mod truth;
 mod world;
 
