@@ -1,6 +1,7 @@
 //! Simulated meetings, many seeds at a time: `cargo xtask sim` starts it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,6 +28,9 @@ struct Args {
     /// Without this kind of trouble; may be given several times.
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(Faults::NAMES))]
     without: Vec<String>,
+    /// Writes the sums here, as JSON.
+    #[arg(long)]
+    json: Option<std::path::PathBuf>,
     /// Seconds of trouble in each meeting, of simulated time.
     #[arg(long, default_value_t = 90)]
     trouble_s: u64,
@@ -77,6 +81,7 @@ fn many(args: &Args, plan: &Plan) -> bool {
                     let result = one(seed, plan);
                     if let Err(violation) = &result {
                         println!("VIOLATION {violation}");
+                        println!("  again: --members {} --seed {seed}", args.members);
                     }
                     if let Ok(mut results) = results.lock() {
                         results.push(result);
@@ -114,5 +119,23 @@ fn report(args: &Args, results: &[Result<Figures, Violation>], elapsed_s: f64) -
         elapsed_s,
         results.len() as f64 / elapsed_s,
     );
-    violations == 0
+    let steps = sum(|f| f.events)
+        + results.iter().filter_map(|r| r.as_ref().err()).map(|v| v.step).sum::<u64>();
+    let written = args.json.as_ref().is_none_or(|file| {
+        let (seeds, members) = (results.len(), args.members);
+        write(file, &format!(
+            "{{\"seeds\":{seeds},\"members\":{members},\"violations\":{violations},\"steps\":{steps}}}\n"
+        ))
+    });
+    violations == 0 && written
+}
+
+fn write(file: &Path, text: &str) -> bool {
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let written =
+        dir.map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(file, text));
+    if let Err(error) = &written {
+        println!("{} is not written: {error}", file.display());
+    }
+    written.is_ok()
 }

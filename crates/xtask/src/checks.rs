@@ -2,7 +2,7 @@
 
 use crate::setup::npm;
 use crate::tally::Tally;
-use crate::{build, setup, tidy};
+use crate::{build, setup, sim, tidy};
 use xtask::paths::program;
 use xtask::run::{command, run};
 
@@ -26,6 +26,7 @@ pub(crate) fn run_all() -> anyhow::Result<()> {
     }
     let workspace = ["test", "--workspace", "--exclude", "standfast-app", "--no-fail-fast"];
     tally.tests("tests", &mut command("cargo", workspace));
+    tally.check("simulation", sim::check);
     if tally.check("release build", build::release) {
         tally.tests(
             "app tests",
