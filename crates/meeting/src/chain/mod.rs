@@ -203,8 +203,20 @@ impl Chain {
     fn merged_removed(&self, base: &Hash, merged: Option<&Hash>) -> BTreeSet<Fingerprint> {
         let Some(node) = merged.and_then(|h| self.nodes.get(h)) else { return BTreeSet::new() };
         let parted = self.fork(base, &node.link.h).ancestor;
-        let before = |fp: &&Fingerprint| parted.is_some_and(|a| a.removed.contains(fp));
-        node.removed.iter().filter(|fp| !before(fp)).copied().collect()
+        let since = |fp: &Fingerprint| match parted {
+            Some(a) if a.removed.contains(fp) => self.removed_again(&node.link.h, a, *fp),
+            _ => true,
+        };
+        node.removed.iter().filter(|fp| since(fp)).copied().collect()
+    }
+
+    /// Whether somebody who was removed at `ancestor` was let in again on the way from there to `h`,
+    /// and removed anew.
+    fn removed_again(&self, h: &Hash, ancestor: &Node, fp: Fingerprint) -> bool {
+        let path = self.path(h);
+        let since = path.iter().take_while(|node| node.link.h != ancestor.link.h);
+        let removed: Vec<_> = since.map(|node| node.removed.contains(&fp)).collect();
+        removed.windows(2).any(|newer_first| newer_first == [true, false])
     }
 
     /// Makes a recorded link the head.
@@ -230,8 +242,12 @@ impl Chain {
     /// lift.
     fn lifts(&self, node: &Node, fp: Fingerprint) -> bool {
         let parted = self.fork(&self.tip(), &node.link.h).ancestor;
-        let before = parted.is_some_and(|ancestor| ancestor.removed.contains(&fp));
-        node.link.statements.readmitted.contains(&fp) || before && !node.removed.contains(&fp)
+        let lifted_since = parted.is_some_and(|a| {
+            a.removed.contains(&fp)
+                && !node.removed.contains(&fp)
+                && !self.removed_again(&self.tip(), a, fp)
+        });
+        node.link.statements.readmitted.contains(&fp) || lifted_since
     }
 
     /// Recorded links that build on the head.
