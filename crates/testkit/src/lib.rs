@@ -2,4 +2,5 @@
 
 pub mod evil;
 pub mod measure;
+pub mod model;
 pub mod sim;

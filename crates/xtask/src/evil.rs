@@ -31,6 +31,31 @@ pub(crate) fn evil(args: &Evil) -> anyhow::Result<()> {
     run(&mut command)
 }
 
+/// How far to explore.
+#[derive(clap::Args)]
+pub(crate) struct Bounds {
+    /// Actions in one course of events, at most.
+    #[arg(long, default_value_t = 3)]
+    depth: usize,
+    /// Of those, anything that goes wrong or is wanted.
+    #[arg(long, default_value_t = 2)]
+    faults: usize,
+    /// Where all randomness comes from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// Explores every course of events of a meeting of three within the bounds.
+///
+/// # Errors
+/// When one breaks a promise, or something that is possible never happens.
+pub(crate) fn model(bounds: &Bounds) -> anyhow::Result<()> {
+    let Bounds { depth, faults, seed } = bounds;
+    let mut command = example("model");
+    command.args(["--depth", &depth.to_string(), "--faults", &faults.to_string()]);
+    run(command.args(["--seed", &seed.to_string()]))
+}
+
 fn example(name: &str) -> std::process::Command {
     let mut command = command("cargo", ["run", "--release", "--quiet"]);
     command.args(["--package", "standfast-testkit", "--example", name, "--"]);

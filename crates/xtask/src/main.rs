@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask setup`, `tidy`, `test`, `sim`, `evil`, `fuzz`, `bench`, `demo`.
+//! Developer commands: `cargo xtask setup`, `tidy`, `test`, `sim`, `evil`, `model`, `fuzz`, `bench`, `demo`.
 
 mod bench;
 mod build;
@@ -31,6 +31,8 @@ enum Command {
     Test,
     /// Tries named attacks on the engine and writes what came of them to `target/bench/evil.json`.
     Evil(evil::Evil),
+    /// Explores every course of events of a meeting of three, up to a bound.
+    Model(evil::Bounds),
     /// Runs every fuzz target and writes what they did to `target/bench/fuzz.json`.
     Fuzz(fuzz::FuzzArgs),
     /// Lets many simulated meetings happen, in which everything goes wrong that can.
@@ -54,6 +56,7 @@ fn main() -> anyhow::Result<()> {
         Command::Tidy => tidy::run(),
         Command::Test => checks::run_all(),
         Command::Evil(args) => evil::evil(&args),
+        Command::Model(bounds) => evil::model(&bounds),
         Command::Fuzz(args) => fuzz::fuzz(&args),
         Command::Sim(args) => sim::run(&args),
         Command::Demo { virtual_stage } => demo(virtual_stage),

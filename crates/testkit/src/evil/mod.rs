@@ -11,11 +11,11 @@
 
 mod attacks;
 mod dice;
-mod forge;
-mod look;
+pub(crate) mod forge;
+pub(crate) mod look;
 mod relay;
 mod rogue;
-mod stage;
+pub(crate) mod stage;
 mod wires;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -26,7 +26,8 @@ pub(crate) type Who = &'static str;
 /// A message as the relay holds it in its hands.
 pub(crate) enum Parcel<'p> {
     Control(&'p Sealed),
-    Media,
+    /// By whom.
+    Media(Who),
     Gone,
 }
 

@@ -100,7 +100,8 @@ impl Stage {
             }
             for message in batch.media {
                 let Ok(Packet::Media(frame)) = Packet::parse(&message) else { continue };
-                if self.passes(who, &Parcel::Media) {
+                let by = self.sender(frame);
+                if self.passes(who, &Parcel::Media(by)) {
                     self.input(who, Input::Media(frame))?;
                 }
             }
@@ -109,6 +110,12 @@ impl Stage {
             any |= !self.relay.take(line)?.is_empty();
         }
         Ok(any)
+    }
+
+    /// Who sent a frame; frames are told from the newest back.
+    fn sender(&self, frame: &[u8]) -> Who {
+        let sent = self.frames.iter().rev().find(|(_, sent)| sent[..] == *frame);
+        sent.map_or("mallory", |(who, _)| who)
     }
 
     fn passes(&mut self, to: Who, parcel: &Parcel<'_>) -> bool {

@@ -3,4 +3,5 @@
 #![allow(unreachable_pub, reason = "a test binary exports nothing")]
 
 mod evil;
+mod model;
 mod sim;

@@ -123,7 +123,7 @@ fn stretch(
     delay: u64,
     until_ms: u64,
 ) -> Held<(u64, bool)> {
-    stage.censor = Some(Box::new(|to, p| to != "mina" || matches!(p, Parcel::Media)));
+    stage.censor = Some(Box::new(|to, p| to != "mina" || matches!(p, Parcel::Media(_))));
     stage.withheld.clear();
     stage.pass(delay)?;
     let begun = stage.now.mono_ms;
