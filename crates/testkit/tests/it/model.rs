@@ -18,3 +18,10 @@ fn an_organizer_back_at_once_and_a_member_in_its_stead_find_each_other() {
     let broken = Meeting { depth: 3, faults: 2, seed: 1 }.follow(&course);
     assert_eq!(broken, Vec::<String>::new());
 }
+
+#[test]
+fn an_organizer_whose_line_breaks_while_it_looks_around_opens_nothing() {
+    let course = [Action::Crash(0), Action::Restart(0), Action::Disconnect(0)];
+    let broken = Meeting { depth: 3, faults: 2, seed: 1 }.follow(&course);
+    assert_eq!(broken, Vec::<String>::new());
+}

@@ -224,12 +224,15 @@ impl Joining {
         match input {
             Input::Connected => {
                 core.offline_since_ms = None;
+                self.found_until_ms = self.found_until_ms.map(|_| core.ms() + FOUND_MS);
                 if let Some(before) = &mut self.before {
                     before.since_ms = core.ms();
                 }
             }
             Input::Disconnected => {
                 core.went_offline();
+                // Without a line nobody can show life, and nothing can be opened.
+                self.found_until_ms = self.found_until_ms.map(|_| u64::MAX);
                 (self.asked, self.prepared) = (None, None);
             }
             Input::CaughtUp { .. } => self.ask(core),
