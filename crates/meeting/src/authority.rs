@@ -122,14 +122,16 @@ pub(crate) fn check_statement(
     let stated = stated(session, carried)?;
     let seen = path.iter().take(ORDER_EPOCHS).position(|node| node.link.h == stated.at_h);
     let since = &path[..seen.ok_or(Refusal::Stale)?];
+    // A new key may be asked for again and again, but not by words that were carried out already.
+    let repeats = matches!(stated.what, What::Order(Order { act: Act::Rotate, .. }));
     let overtaken = |other: &Carried| {
         // The signatures of those were checked when their announce was.
         let about = what_of(other).map(|what| what.about());
-        other.body == carried.body || about.is_some_and(|about| about == stated.what.about())
+        let again = other.body == carried.body && (!repeats || other.from == carried.from);
+        again || (!repeats && about.is_some_and(|about| about == stated.what.about()))
     };
     let mut later = since.iter().flat_map(|node| node.link.announce.orders.as_slice());
-    let repeats = matches!(stated.what, What::Order(Order { act: Act::Rotate, .. }));
-    if !repeats && later.any(overtaken) {
+    if later.any(overtaken) {
         return Err(Refusal::Stale);
     }
     if may(session, path, &stated) { Ok(stated) } else { Err(Refusal::NotAllowed) }

@@ -302,3 +302,22 @@ fn an_admission_shown_again_admits_nobody_again() {
     assert_eq!(room.see("ines").active.unwrap().number, before);
     assert!(room.see("jonas").members.iter().all(|m| m.name != "noor"));
 }
+
+#[test]
+fn a_wish_for_a_new_key_shown_again_brings_none() {
+    let mut room = team();
+    room.command("mina", Command::RotateNow);
+    room.command("jonas", Command::RotateNow);
+    room.pass(2_500);
+    let before = room.see("ines").active.unwrap().number;
+    let read = room.reader();
+    let board: Vec<_> = room.board.iter().map(|(_, e)| e.clone()).collect();
+    for envelope in board.iter().filter(|e| read(e).kind == Kind::Order) {
+        room.post(&room.rebox(envelope.session_id, envelope.slot, &room.unbox(envelope)));
+        room.pass(500);
+    }
+    assert_eq!(room.see("ines").active.unwrap().number, before);
+    room.command("mina", Command::RotateNow);
+    room.pass(2_500);
+    assert_eq!(room.see("ines").active.unwrap().number, before + 1);
+}
