@@ -10,6 +10,8 @@ use standfast_crypto::{
 };
 use standfast_meeting::{Admission, Config, Hosts, Known, Opening, Part, Policy};
 use standfast_vault::{Device, OpenVault, Opened, SecretError, StoreError, StoredMeeting, Trust};
+use standfast_wire::codec::Text;
+use standfast_wire::control::MAX_NAME;
 use zeroize::Zeroizing;
 
 use crate::call::{AUDIO_BYTES, Call, CallConfig, CallEvent};
@@ -329,4 +331,12 @@ fn prekey_name(meeting_id: &[u8; 16], bundle_id: &[u8; 16]) -> String {
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// A name or title as typed: without outer spaces, and what a join request can hold, so plain
+/// characters in 1 to 64 bytes of UTF-8.
+#[must_use]
+pub fn display_name(typed: &str) -> Option<String> {
+    let name = typed.trim();
+    (!name.is_empty() && Text::<MAX_NAME>::new(name).is_ok()).then(|| name.to_owned())
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use standfast_client::call::Call;
 use standfast_client::clock::wall_ms;
 use standfast_client::entropy::OsEntropy;
-use standfast_client::profile::Profile;
+use standfast_client::profile::{Profile, display_name};
 use standfast_client::transport::RelayAddr;
 use standfast_crypto::{Fingerprint, Link};
 use standfast_ipc::{
@@ -34,8 +34,6 @@ use crate::{DeskOptions, Request, Sink, levels};
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long the end waits for what is still being kept: longer than any keychain takes that works.
 const KEEP_WITHIN: Duration = Duration::from_secs(3);
-/// Longest display name and title, bytes: what a join request holds.
-const NAME_MAX: usize = 64;
 const DISPLAY_NAME: &str = "display-name";
 const RELAY: &str = "relay";
 
@@ -354,7 +352,7 @@ impl State {
     }
 
     fn set_name(&mut self, name: &str) -> Outcome<()> {
-        let name = tidy_text(name).ok_or(ErrorCode::NameInvalid)?;
+        let name = display_name(name).ok_or(ErrorCode::NameInvalid)?;
         self.profile()?.vault.store().set_private_setting(DISPLAY_NAME, &name).map_err(store)?;
         self.display_name = name;
         Ok(())
@@ -416,7 +414,7 @@ impl State {
         relay: Option<String>,
     ) -> Outcome<(Link, String)> {
         let profile = self.profile()?;
-        let title = tidy_text(title).ok_or(ErrorCode::TitleInvalid)?;
+        let title = display_name(title).ok_or(ErrorCode::TitleInvalid)?;
         let (relay, cert) = match relay {
             Some(relay) => (relay.trim().to_owned(), None),
             None => self.own_relay()?,
@@ -564,11 +562,4 @@ fn hints(
     let muted = call.meeting.microphone == standfast_meeting::Microphone::Muted;
     let talking = call.meeting.phase == Phase::Live && muted && levels.input_speaking;
     if talking { vec![Hint::TalkingWhileMuted] } else { Vec::new() }
-}
-
-/// A name or title as typed: without outer spaces, printable, at most [`NAME_MAX`] bytes.
-fn tidy_text(text: &str) -> Option<String> {
-    let text = text.trim();
-    let fine = !text.is_empty() && text.len() <= NAME_MAX && !text.chars().any(char::is_control);
-    fine.then(|| text.to_owned())
 }

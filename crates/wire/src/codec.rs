@@ -150,7 +150,15 @@ impl<const MAX: usize> Field for Blob<MAX> {
     }
 }
 
-/// A text of at most `MAX` bytes of UTF-8, without control characters.
+/// Whether a text that people read may hold `c`: no control character, and none that turns the
+/// direction of what follows, for a name must not reach beyond its end (Unicode TR 36 §3.1).
+#[must_use]
+pub fn is_plain(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !c.is_control() && !turns
+}
+
+/// A text of at most `MAX` bytes of UTF-8, all of them plain ([`is_plain`]).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Text<const MAX: usize>(String);
 
@@ -158,10 +166,10 @@ impl<const MAX: usize> Text<MAX> {
     /// Wraps `text`.
     ///
     /// # Errors
-    /// [`Malformed`] when longer than `MAX` bytes or with a control character.
+    /// [`Malformed`] when longer than `MAX` bytes or with a character that is not plain.
     pub fn new(text: impl Into<String>) -> Result<Self, Malformed> {
         let text = text.into();
-        if text.len() <= MAX && !text.chars().any(char::is_control) {
+        if text.len() <= MAX && text.chars().all(is_plain) {
             Ok(Self(text))
         } else {
             Err(Malformed)

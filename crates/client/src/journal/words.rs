@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use standfast_meeting::{
     Charge, EpochRecord, Event, Named, Out, Reason, Sign, SignedJournal, Spoke,
 };
+use standfast_wire::codec::is_plain;
 
 use crate::profile::hex;
 
@@ -89,7 +90,7 @@ impl Names {
 /// Text of others must not become Markdown.
 fn plain(text: &str) -> String {
     let mut plain = String::new();
-    for c in text.chars().filter(|c| !c.is_control()) {
+    for c in text.chars().filter(|c| is_plain(*c)) {
         if c.is_ascii_punctuation() {
             plain.push('\\');
         }
