@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use standfast_client::profile::Profile;
+use standfast_client::profile::{Profile, display_name};
 use standfast_crypto::on_wiped_stack;
 
 /// Encrypted standups without a window.
@@ -92,13 +92,17 @@ enum JournalCommand {
     },
 }
 
+fn name(typed: &str) -> Result<String, &'static str> {
+    display_name(typed).ok_or("not a name: 1 to 64 bytes, no control characters")
+}
+
 /// How to take part.
 #[derive(Args)]
 pub(crate) struct JoinArgs {
     /// The whole link.
     link: String,
     /// What the others call you.
-    #[arg(long)]
+    #[arg(long, value_parser = name)]
     name: String,
     /// Speak this WAV file once (any rate), then be silent.
     #[arg(long, value_name = "WAV")]
