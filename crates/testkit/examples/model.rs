@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use standfast_testkit::model::Meeting;
+use standfast_testkit::model::{Action, Meeting};
 
 /// Explores every course of events of a meeting of three.
 #[derive(Parser)]
@@ -18,13 +18,21 @@ struct Args {
     /// Where all randomness comes from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Follows this one course of events and tells what comes of it, e.g. `Crash(0),Wait`.
+    #[arg(long, value_delimiter = ',')]
+    follow: Vec<Action>,
     /// Threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
 }
 
 fn main() -> ExitCode {
-    let Args { depth, faults, seed, threads } = Args::parse();
+    let Args { depth, faults, seed, follow, threads } = Args::parse();
+    if !follow.is_empty() {
+        let told = Meeting { depth, faults, seed }.tell(&follow);
+        told.iter().for_each(|line| println!("{line}"));
+        return ExitCode::SUCCESS;
+    }
     let begun = Instant::now();
     let explored = Meeting { depth, faults, seed }.explore(threads);
     explored.broken.iter().for_each(|broken| println!("BROKEN {broken}"));

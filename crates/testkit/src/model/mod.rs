@@ -14,6 +14,7 @@
 mod world;
 
 use std::hash::{Hash, Hasher};
+use std::str::FromStr;
 
 use stateright::{Checker as _, Model, Property};
 
@@ -45,6 +46,33 @@ pub enum Action {
     Leave(usize),
     /// A new key is wanted.
     Rotate(usize),
+}
+
+impl FromStr for Action {
+    type Err = String;
+
+    /// Reads what `Debug` writes: `Cut(0)`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, who) = match text.trim_end_matches(')').split_once('(') {
+            Some((name, who)) => (name, who.parse().ok().filter(|at| *at < NAMES.len())),
+            None => (text, Some(0)),
+        };
+        let who = who.ok_or_else(|| format!("{text}: members are 0 to {}", NAMES.len() - 1))?;
+        Ok(match name {
+            "Wait" => Self::Wait,
+            "Lose" => Self::Lose(who),
+            "Delay" => Self::Delay(who),
+            "Crash" => Self::Crash(who),
+            "Restart" => Self::Restart(who),
+            "Cut" => Self::Cut(who),
+            "Heal" => Self::Heal,
+            "Disconnect" => Self::Disconnect(who),
+            "Connect" => Self::Connect(who),
+            "Leave" => Self::Leave(who),
+            "Rotate" => Self::Rotate(who),
+            _ => return Err(format!("{text}: no such action")),
+        })
+    }
 }
 
 impl Action {
@@ -213,6 +241,16 @@ impl Meeting {
         let seen = self.course(actions.to_vec()).seen;
         let broken = [seen.room, seen.generators, seen.convergence, seen.outsider];
         broken.into_iter().flatten().collect()
+    }
+
+    /// Follows one course of events; tells what everyone shows from there on, and what it breaks.
+    #[must_use]
+    pub fn tell(&self, actions: &[Action]) -> Vec<String> {
+        let world = World::of(self.seed, actions);
+        let told = world.and_then(|mut world| world.tell());
+        let mut lines = told.unwrap_or_else(|fault| vec![fault.to_string()]);
+        lines.extend(self.follow(actions).into_iter().map(|broken| format!("BROKEN {broken}")));
+        lines
     }
 
     /// Explores everything within the bounds, on so many threads.

@@ -154,6 +154,43 @@ impl World {
         }
     }
 
+    /// What everyone shows while time passes, as it does in [`judge`](Self::judge).
+    pub(super) fn tell(&mut self) -> Held<Vec<String>> {
+        let mut lines = Vec::new();
+        self.tell_for(SETTLED_MS + STEP_MS, &mut lines)?;
+        lines.push("put right".into());
+        self.put_right()?;
+        self.tell_for(TOGETHER_MS, &mut lines)?;
+        Ok(lines)
+    }
+
+    fn tell_for(&mut self, ms: u64, lines: &mut Vec<String>) -> Held {
+        let names: BTreeMap<_, Who> = NAMES.map(|who| (self.stage.fp(who), who)).into();
+        let mut told = String::new();
+        for step in 0..ms / 500 {
+            let mut line = String::new();
+            for who in NAMES {
+                if !self.stage.devices.contains_key(who) {
+                    continue;
+                }
+                let look = self.stage.look(who)?;
+                let by = look.generator.and_then(|fp| names.get(&fp)).copied().unwrap_or("-");
+                let (number, people) = (look.active.map_or(0, |(_, n)| n), look.members.len());
+                let session = look.session.map_or(0, |s| s[0]);
+                let (phase, have) = (look.phase, look.confirmed);
+                line += &format!(
+                    "  {who} {phase:?} {session:02x} epoch {number} by {by}, {have} of {people};"
+                );
+            }
+            if line != told {
+                lines.push(format!("{:6} ms {line}", step * 500));
+                told = line;
+            }
+            self.stage.pass(500)?;
+        }
+        Ok(())
+    }
+
     /// What holds now, and what comes of it. Lets the world go on, so it comes last.
     pub(super) fn judge(&mut self) -> Seen {
         let mut seen = Seen::default();
@@ -169,7 +206,16 @@ impl World {
         self.stage.pass(SETTLED_MS + STEP_MS)?;
         let apart = self.apart(seen)?;
         seen.outsider = seen.outsider.take().or(self.outsider()?);
-        // Everything is put right.
+        self.put_right()?;
+        self.stage.pass(TOGETHER_MS)?;
+        seen.convergence = self.together()?;
+        seen.healed = apart && seen.convergence.is_none();
+        seen.outsider = seen.outsider.take().or(self.outsider()?);
+        Ok(())
+    }
+
+    /// No split, everyone runs and has a line.
+    fn put_right(&mut self) -> Held {
         self.heal()?;
         for (at, who) in NAMES.into_iter().enumerate() {
             let online = self.stage.devices.get(who).map(|device| device.line.is_some());
@@ -179,10 +225,6 @@ impl World {
                 Some(_) => {}
             }
         }
-        self.stage.pass(TOGETHER_MS)?;
-        seen.convergence = self.together()?;
-        seen.healed = apart && seen.convergence.is_none();
-        seen.outsider = seen.outsider.take().or(self.outsider()?);
         Ok(())
     }
 
