@@ -311,7 +311,9 @@ impl Room {
             Output::OpenSession { session_id, .. } => {
                 self.others(n).for_each(|to| self.input(to, Input::CaughtUp { session_id }));
             }
-            Output::Play { idx, media_ts, .. } => self.devices[n].played.push((idx, media_ts)),
+            Output::Play { idx, media_ts, copy: false, .. } => {
+                self.devices[n].played.push((idx, media_ts))
+            }
             _ => {}
         }
     }

@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         tokio::select! {
             () = &mut end => break,
             Some(frame) = frames.recv() => {
-                voice.play(1, frame.media_ts, &frame.packet);
+                voice.play(1, frame.media_ts, &frame.packet, false);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Opus packets of a hostile member, through jitter buffer and decoder.
 
-use standfast_media::{BLOCK_SAMPLES, Incoming};
+use standfast_media::{BLOCK_SAMPLES, DeepBudget, Incoming};
 
 use crate::Tape;
 
@@ -16,6 +16,10 @@ pub fn media(bytes: &[u8]) {
             0..=2 => {
                 let packet = tape.blob(130);
                 incoming.push(now_us, ts, &packet);
+                let copies = usize::from(tape.byte() % 4);
+                for back in 1..=copies as u32 {
+                    incoming.push_copy(now_us, ts.wrapping_sub(back * 960), &packet);
+                }
                 ts = ts.wrapping_add(960);
             }
             3 => ts = ts.wrapping_add(u32::from(tape.u16()).wrapping_sub(32_768)),
@@ -24,7 +28,7 @@ pub fn media(bytes: &[u8]) {
             _ => {
                 pulls += 1;
                 now_us += 10_000;
-                incoming.pull(now_us, &mut block);
+                incoming.pull(now_us, &mut { DeepBudget::PER_BLOCK }, &mut block);
                 assert!(block.iter().all(|sample| sample.is_finite()), "a sample is not a number");
                 assert!(incoming.stats().jitter.delay_us < 60_000_000);
             }

@@ -5,6 +5,8 @@
 //! and silence is coded like speech.
 
 use opus::{Application, Bitrate, Channels, Signal};
+pub use standfast_decoder::Concealment;
+use standfast_decoder::OpusError;
 
 use crate::{FRAME_SAMPLES, Frame, SAMPLE_RATE};
 
@@ -31,6 +33,12 @@ pub enum CodecError {
     /// The codec could not be set up or refused its own input.
     #[error("the codec is unavailable: {0}")]
     Unavailable(&'static str),
+}
+
+impl From<OpusError> for CodecError {
+    fn from(_: OpusError) -> Self {
+        Self::Unavailable("the decoder")
+    }
 }
 
 impl From<opus::Error> for CodecError {
@@ -79,47 +87,55 @@ impl Drop for Encoder {
 }
 
 /// Decodes the packets of one sender and conceals the ones that are missing.
-pub struct Decoder(opus::Decoder);
+pub struct Decoder(standfast_decoder::Decoder);
 
 impl Decoder {
     /// A fresh decoder.
     pub fn new() -> Result<Self, CodecError> {
-        Ok(Self(opus::Decoder::new(SAMPLE_RATE, Channels::Mono)?))
+        Ok(Self(standfast_decoder::Decoder::new()?))
     }
 
     /// Decodes one packet of exactly 20 ms. On an error `frame` is left silent.
     pub fn decode(&mut self, packet: &[u8], frame: &mut Frame) -> Result<(), CodecError> {
         frame.fill(0.0);
-        // An empty packet would mean concealment to the codec.
-        if packet.is_empty() || packet.len() > MAX_PACKET_BYTES {
+        check(packet)?;
+        let decoded = self.0.decode(packet, frame);
+        whole(decoded, frame)
+    }
+
+    /// Fills 20 ms with what the packet after them says of them: coarser than the packet that is
+    /// missing, better than concealment. On an error, also where it says nothing, `frame` is left
+    /// silent.
+    pub fn decode_before(&mut self, packet: &[u8], frame: &mut Frame) -> Result<(), CodecError> {
+        frame.fill(0.0);
+        check(packet)?;
+        if !standfast_decoder::has_fec(packet) {
             return Err(CodecError::PeerMisbehaved);
         }
-        match self.0.get_nb_samples(packet) {
-            Ok(FRAME_SAMPLES) => {}
-            _ => return Err(CodecError::PeerMisbehaved),
-        }
-        match self.0.decode_float(packet, frame, false) {
-            Ok(FRAME_SAMPLES) => Ok(()),
-            _ => {
-                frame.fill(0.0);
-                Err(CodecError::PeerMisbehaved)
-            }
-        }
+        let decoded = self.0.decode_fec(packet, frame);
+        whole(decoded, frame)
     }
 
     /// Continues the last sound for 20 ms in place of a missing packet.
-    pub fn conceal(&mut self, frame: &mut Frame) -> Result<(), CodecError> {
+    pub fn conceal(&mut self, how: Concealment, frame: &mut Frame) -> Result<(), CodecError> {
         frame.fill(0.0);
-        self.0.decode_float(&[], frame, false)?;
+        self.0.conceal(how, frame)?;
         Ok(())
     }
 }
 
-impl Drop for Decoder {
-    /// Wipes the sound that it remembers, as [`Encoder`] does.
-    fn drop(&mut self) {
-        let _ = self.0.reset_state();
+fn check(packet: &[u8]) -> Result<(), CodecError> {
+    let fits = packet.len() <= MAX_PACKET_BYTES;
+    let whole = fits && standfast_decoder::samples(packet) == Some(FRAME_SAMPLES);
+    if whole { Ok(()) } else { Err(CodecError::PeerMisbehaved) }
+}
+
+fn whole(decoded: Result<usize, OpusError>, frame: &mut Frame) -> Result<(), CodecError> {
+    if decoded == Ok(FRAME_SAMPLES) {
+        return Ok(());
     }
+    frame.fill(0.0);
+    Err(CodecError::PeerMisbehaved)
 }
 
 #[cfg(test)]
@@ -166,6 +182,11 @@ mod tests {
 
     #[test]
     fn concealment_continues_and_fades() {
+        fades(Concealment::Deep);
+        fades(Concealment::Classic);
+    }
+
+    fn fades(how: Concealment) {
         let mut encoder = Encoder::new().unwrap();
         let mut decoder = Decoder::new().unwrap();
         let mut frame = [0.0; FRAME_SAMPLES];
@@ -174,12 +195,23 @@ mod tests {
         }
         let energy = |frame: &Frame| frame.iter().map(|s| s * s).sum::<f32>();
         let before = energy(&frame);
-        decoder.conceal(&mut frame).unwrap();
+        decoder.conceal(how, &mut frame).unwrap();
         assert!(energy(&frame) > before / 4.0);
         for _ in 0..20 {
-            decoder.conceal(&mut frame).unwrap();
+            decoder.conceal(how, &mut frame).unwrap();
         }
         assert!(energy(&frame) < before / 10.0);
+    }
+
+    #[test]
+    fn a_packet_without_fec_says_nothing_of_the_one_before() {
+        let mut encoder = Encoder::new().unwrap();
+        let mut decoder = Decoder::new().unwrap();
+        let mut frame = [1.0; FRAME_SAMPLES];
+        let packet = encoder.encode(&tone(0, 0.5)).unwrap();
+        let said = decoder.decode_before(&packet, &mut frame);
+        assert_eq!(said, Err(CodecError::PeerMisbehaved));
+        assert_eq!(frame, [0.0; FRAME_SAMPLES]);
     }
 
     #[test]

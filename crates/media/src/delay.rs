@@ -13,6 +13,10 @@ const WINDOWS: usize = 8;
 /// … each this long: two seconds, after which a slower path or a drifted clock is the new normal.
 const WINDOW_US: u64 = 250_000;
 
+/// A packet that came only as a copy in a later one counts for so many: from some 0.7 % of them on,
+/// playing waits for the copies.
+const REPAIR_WEIGHT: usize = 8;
+
 /// Added to the quantile, for the uneven steps in which a device asks for sound.
 const MARGIN_US: i64 = 5_000;
 /// The least and the most that playing waits beyond the fastest frame.
@@ -51,6 +55,19 @@ impl DelayEstimate {
     pub(crate) fn observe(&mut self, now_us: u64, transit_us: i64) {
         self.note_fastest(now_us, transit_us);
         self.follow_fastest();
+        self.count(transit_us);
+        self.target_us = self.aim();
+    }
+
+    /// Notes a packet that was lost and came as a copy: as late as that.
+    pub(crate) fn observe_repair(&mut self, transit_us: i64) {
+        for _ in 0..REPAIR_WEIGHT {
+            self.count(transit_us);
+        }
+        self.target_us = self.aim();
+    }
+
+    fn count(&mut self, transit_us: i64) {
         let bucket = usize::try_from((transit_us - self.origin_us) / BUCKET_US).unwrap_or(0);
         self.observed = self.observed.saturating_add(1);
         // Plain averaging first, so that the first frames do not weigh for ever.
@@ -59,7 +76,6 @@ impl DelayEstimate {
             *weight *= keep;
         }
         self.histogram[bucket.min(BUCKETS - 1)] += 1.0 - keep;
-        self.target_us = self.aim();
     }
 
     /// Moves the histogram with the fastest transit, so that a path or clock that stepped to
@@ -149,6 +165,25 @@ mod tests {
         assert_eq!(target, 50_000 + MARGIN_US, "delays of 0 to 45 ms, the last bucket included");
         let target = estimate(2_000, |i| if i % 50 == 0 { 100_000 } else { 0 }).target_us();
         assert_eq!(target, TARGET_RANGE_US.0, "2 % late is within the 5 % left to concealment");
+    }
+
+    #[test]
+    fn one_repair_in_a_hundred_is_waited_for() {
+        let mut estimate = estimate(500, |_| 0);
+        for i in 500..1_500_u64 {
+            estimate.observe(i * 20_000, 1_000_000);
+            if i % 200 == 0 {
+                estimate.observe_repair(1_020_000);
+            }
+        }
+        assert_eq!(estimate.target_us(), TARGET_RANGE_US.0, "one in two hundred is not");
+        for i in 1_500..2_500_u64 {
+            estimate.observe(i * 20_000, 1_000_000);
+            if i % 100 == 0 {
+                estimate.observe_repair(1_020_000);
+            }
+        }
+        assert_eq!(estimate.target_us(), 25_000 + MARGIN_US);
     }
 
     #[test]

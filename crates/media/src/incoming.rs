@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
+use crate::comfort::Comfort;
 use crate::jitter::{Adjust, JitterBuffer, JitterStats, MAX_CONCEALED_RUN, Pop, Push};
 use crate::{
-    Activity, BLOCK_SAMPLES, Block, CodecError, Decoder, FRAME_SAMPLES, Frame, Level, SAMPLE_RATE,
-    stretch,
+    Activity, BLOCK_SAMPLES, Block, CodecError, Concealment, Decoder, FRAME_SAMPLES, Frame, Level,
+    SAMPLE_RATE, SILENT_BLOCK, stretch,
 };
 
 /// Samples over which sound fades in after silence, against clicks: 5 ms.
@@ -22,6 +23,28 @@ pub struct IncomingStats {
     pub shortened: u64,
     /// Frames played longer, to raise the delay.
     pub lengthened: u64,
+    /// Frames missing that the packet after them said coarsely (in-band FEC).
+    pub coarse: u64,
+}
+
+/// How many frames may be concealed by the network until the next block: many streams that lose at
+/// once must not starve the thread that plays them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeepBudget(u32);
+
+impl DeepBudget {
+    /// For each block of 10 ms: two frames of some 0.7 ms, 14 % of a core at the very worst.
+    pub const PER_BLOCK: Self = Self(2);
+
+    fn take(&mut self) -> Concealment {
+        match self.0.checked_sub(1) {
+            Some(left) => {
+                self.0 = left;
+                Concealment::Deep
+            }
+            None => Concealment::Classic,
+        }
+    }
 }
 
 /// Receives the packets of one sender and gives its sound in blocks of 10 ms.
@@ -32,6 +55,7 @@ pub struct Incoming {
     ready: VecDeque<f32>,
     concealed_run: u32,
     silent: bool,
+    comfort: Comfort,
     level: Level,
     activity: Activity,
     stats: IncomingStats,
@@ -46,6 +70,7 @@ impl Incoming {
             ready: VecDeque::with_capacity(BLOCK_SAMPLES + stretch::MAX_SAMPLES),
             concealed_run: 0,
             silent: true,
+            comfort: Comfort::default(),
             level: Level::SILENCE,
             activity: Activity::default(),
             stats: IncomingStats::default(),
@@ -57,18 +82,27 @@ impl Incoming {
         self.jitter.push(now_us, ts, packet)
     }
 
-    /// Fills the next 10 ms; false if they are silence for want of anything to play.
-    pub fn pull(&mut self, now_us: u64, block: &mut Block) -> bool {
+    /// Takes a packet that came again with a later one.
+    pub fn push_copy(&mut self, now_us: u64, ts: u32, packet: &[u8]) -> Push {
+        self.jitter.push_copy(now_us, ts, packet)
+    }
+
+    /// Fills the next 10 ms; false if they are silence for want of anything to play. `deep` is shared by all who are pulled for one block.
+    pub fn pull(&mut self, now_us: u64, deep: &mut DeepBudget, block: &mut Block) -> bool {
         let mut sounds = !self.ready.is_empty();
         while self.ready.len() < BLOCK_SAMPLES {
             let ahead_us = self.ready.len() as u64 * 1_000_000 / u64::from(SAMPLE_RATE);
             match self.jitter.pop(now_us, ahead_us) {
-                Pop::Play(packet, adjust) => self.decode(&packet, adjust),
-                Pop::Conceal => self.conceal(),
+                Pop::Play(packet, adjust) => self.decode(&packet, adjust, deep),
+                Pop::Before(packet) => self.decode_before(&packet, deep),
+                Pop::Conceal => self.conceal(deep),
                 Pop::Silence => {
                     self.silent = true;
                     // Only to the end of this block: sound may begin with the next.
-                    self.ready.resize(BLOCK_SAMPLES, 0.0);
+                    let mut noise = SILENT_BLOCK;
+                    self.comfort.fill(&mut noise);
+                    let rest = self.ready.len()..BLOCK_SAMPLES;
+                    self.ready.extend(&noise[rest]);
                     break;
                 }
             }
@@ -79,14 +113,17 @@ impl Incoming {
         }
         self.level = Level::of(block);
         self.activity.observe(self.level);
-        sounds
+        if self.concealed_run == 0 && !self.silent {
+            self.comfort.learn(self.level);
+        }
+        sounds || !self.comfort.is_over()
     }
 
-    fn decode(&mut self, packet: &[u8], adjust: Adjust) {
+    fn decode(&mut self, packet: &[u8], adjust: Adjust, deep: &mut DeepBudget) {
         let mut frame = [0.0; FRAME_SAMPLES];
         if self.decoder.decode(packet, &mut frame).is_err() {
             self.stats.undecodable += 1;
-            return self.conceal();
+            return self.conceal(deep);
         }
         self.concealed_run = 0;
         if std::mem::take(&mut self.silent) {
@@ -110,10 +147,20 @@ impl Incoming {
         }
     }
 
-    fn conceal(&mut self) {
+    /// The frame before this packet, from what it says of it.
+    fn decode_before(&mut self, packet: &[u8], deep: &mut DeepBudget) {
+        let mut frame = [0.0; FRAME_SAMPLES];
+        if self.decoder.decode_before(packet, &mut frame).is_err() {
+            return self.conceal(deep);
+        }
+        self.stats.coarse += 1;
+        self.ready.extend(frame);
+    }
+
+    fn conceal(&mut self, deep: &mut DeepBudget) {
         let mut frame = [0.0; FRAME_SAMPLES];
         // A codec that cannot conceal leaves silence, which is the best that is left.
-        let _ = self.decoder.conceal(&mut frame);
+        let _ = self.decoder.conceal(deep.take(), &mut frame);
         self.concealed_run += 1;
         if self.concealed_run >= MAX_CONCEALED_RUN {
             fade_out(&mut frame);
@@ -174,7 +221,7 @@ mod tests {
                     incoming.push(tick * 10_000, (tick / 2) as u32 * 960, &packet);
                 }
             }
-            incoming.pull(tick * 10_000 + 5_000, &mut block);
+            incoming.pull(tick * 10_000 + 5_000, &mut { DeepBudget::PER_BLOCK }, &mut block);
             if tick >= 100 && Level::of(&block).rms < 0.02 {
                 silent += 1;
             }
@@ -210,7 +257,7 @@ mod tests {
                 let packet = if rubbish { &[0xFB][..] } else { &packet[..] };
                 incoming.push(tick * 10_000, (tick / 2) as u32 * 960, packet);
             }
-            incoming.pull(tick * 10_000 + 5_000, &mut block);
+            incoming.pull(tick * 10_000 + 5_000, &mut { DeepBudget::PER_BLOCK }, &mut block);
         }
         assert_eq!(incoming.stats().undecodable, 1);
         assert!(incoming.level().rms > 0.1);

@@ -92,10 +92,11 @@ pub enum Adjust {
 
 /// What to do for the next 20 ms.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "lives on the stack for one call; a box allocates")]
 pub enum Pop {
     /// Decode and play this.
     Play(Packet, Adjust),
+    /// One is missing, and this comes after it: it may hold a coarse copy.
+    Before(Packet),
     /// Continue the last sound.
     Conceal,
     /// Nothing to play.
@@ -115,6 +116,8 @@ pub struct JitterStats {
     pub late: u64,
     /// Packets that came twice.
     pub duplicates: u64,
+    /// Packets played that came only as a copy in a later one.
+    pub repaired: u64,
     /// The present target of the delay beyond the fastest path.
     pub target_us: u64,
     /// The present delay beyond the fastest path.
@@ -124,6 +127,7 @@ pub struct JitterStats {
 struct Slot {
     ts: i64,
     packet: Packet,
+    copy: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -142,6 +146,8 @@ pub struct JitterBuffer {
     /// The timestamp to play next, extended so that it does not wrap; `None` before all packets.
     next_ts: Option<i64>,
     delay: DelayEstimate,
+    /// Timestamps of the last packets that were missing when their time came.
+    missed: VecDeque<i64>,
     /// Frames concealed since the last played packet.
     concealed_run: u32,
     /// Of these, the ones concealed without moving on, because nothing was held.
@@ -163,6 +169,7 @@ impl Default for JitterBuffer {
             phase: Phase::Idle,
             next_ts: None,
             delay: DelayEstimate::default(),
+            missed: VecDeque::with_capacity(MAX_HELD),
             concealed_run: 0,
             stalled: 0,
             jumps: 0,
@@ -183,19 +190,57 @@ impl JitterBuffer {
         let Some(ts) = self.place(ts) else {
             return Push::Refused;
         };
-        if self.slots.iter().any(|slot| slot.ts == ts) {
+        let held = self.slots.iter_mut().find(|slot| slot.ts == ts);
+        // A copy that overtook it is the packet itself.
+        let overtaken = held.map(|slot| std::mem::take(&mut slot.copy));
+        if overtaken == Some(false) {
             self.stats.duplicates += 1;
             return Push::Duplicate;
         }
         self.delay.observe(now_us, now_us as i64 - micros(ts));
+        if overtaken.is_some() {
+            return Push::Held;
+        }
         if self.next_ts.is_some_and(|next| ts < next) {
             self.stats.late += 1;
             return Push::Late;
         }
-        self.hold(Slot { ts, packet });
+        self.hold(Slot { ts, packet, copy: false });
         if self.phase == Phase::Idle {
             self.phase = Phase::Filling;
         }
+        Push::Held
+    }
+
+    /// Takes a packet that came again with a later one, and is wanted only if it did not come
+    /// before.
+    pub fn push_copy(&mut self, now_us: u64, ts: u32, packet: &[u8]) -> Push {
+        let Some(packet) = Packet::new(packet) else {
+            return Push::Refused;
+        };
+        let (first, last) = (self.slots.front(), self.slots.back());
+        let begin = if self.phase == Phase::Playing { self.next_ts } else { first.map(|s| s.ts) };
+        // Nothing begins with a copy.
+        let (Some(begin), Some(near)) = (begin, last.map(|s| s.ts).or(self.next_ts)) else {
+            return Push::Refused;
+        };
+        let ts = near + i64::from(ts.wrapping_sub(near as u32) as i32);
+        if (ts - near).abs() > MAX_DISTANCE || ts > near {
+            return Push::Refused;
+        }
+        if self.slots.iter().any(|slot| slot.ts == ts) {
+            return Push::Duplicate;
+        }
+        let transit_us = now_us as i64 - micros(ts);
+        if ts < begin {
+            if let Some(at) = self.missed.iter().position(|missed| *missed == ts) {
+                self.missed.remove(at);
+                self.delay.observe_repair(transit_us);
+            }
+            return Push::Late;
+        }
+        self.delay.observe_repair(transit_us);
+        self.hold(Slot { ts, packet, copy: true });
         Push::Held
     }
 
@@ -256,6 +301,7 @@ impl JitterBuffer {
         let missing = (first_ts - next) / FRAME;
         // What was concealed while the buffer was dry stands for packets that turned out lost.
         let settled = missing.min(self.stalled);
+        (0..settled).for_each(|n| self.miss(next + n * FRAME));
         next += settled * FRAME;
         self.stats.lost += settled as u64;
         self.stalled = 0;
@@ -265,7 +311,23 @@ impl JitterBuffer {
         }
         self.next_ts = Some(next + FRAME);
         self.stats.lost += 1;
-        self.conceal()
+        self.miss(next);
+        match self.conceal() {
+            Pop::Conceal if missing == settled + 1 => self.before(),
+            other => other,
+        }
+    }
+
+    /// The missing frame is the last before one that is held.
+    fn before(&self) -> Pop {
+        self.slots.front().map_or(Pop::Conceal, |slot| Pop::Before(slot.packet))
+    }
+
+    fn miss(&mut self, ts: i64) {
+        if self.missed.len() == MAX_HELD {
+            self.missed.pop_front();
+        }
+        self.missed.push_back(ts);
     }
 
     fn play(&mut self, play_at_us: i64) -> Pop {
@@ -276,6 +338,7 @@ impl JitterBuffer {
         self.next_ts = Some(slot.ts + FRAME);
         self.concealed_run = 0;
         self.stats.played += 1;
+        self.stats.repaired += u64::from(slot.copy);
         Pop::Play(slot.packet, self.adjust(self.delay_us(play_at_us, slot.ts)))
     }
 

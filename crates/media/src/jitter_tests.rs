@@ -26,6 +26,8 @@ struct Path {
     loss_percent: u64,
     duplicate_percent: u64,
     jitter_us: u64,
+    /// Of how many packets before it each carries a copy.
+    copies: u32,
 }
 
 struct Outcome {
@@ -58,11 +60,15 @@ fn simulate(path: &Path, frames: u32, first_ts: u32, seed: u64) -> Outcome {
         while let Some((at, number)) = arrivals.next_if(|(at, _)| *at <= now) {
             let ts = first_ts.wrapping_add(number.wrapping_mul(FRAME_SAMPLES as u32));
             buffer.push(at, ts, &number.to_be_bytes());
+            for back in 1..=path.copies.min(number) {
+                let ts = ts.wrapping_sub(back * FRAME_SAMPLES as u32);
+                buffer.push_copy(at, ts, &(number - back).to_be_bytes());
+            }
         }
         most_held = most_held.max(buffer.held());
         steps.push(match buffer.pop(now, 0) {
             Pop::Play(packet, _) => Some(u32::from_be_bytes(packet[..].try_into().unwrap())),
-            Pop::Conceal | Pop::Silence => None,
+            Pop::Conceal | Pop::Before(_) | Pop::Silence => None,
         });
     }
     Outcome { steps, most_held, stats: buffer.stats() }
@@ -74,8 +80,12 @@ fn played(outcome: &Outcome) -> Vec<u32> {
 
 #[test]
 fn a_clean_path_plays_everything_once_in_order() {
-    let outcome =
-        simulate(&Path { loss_percent: 0, duplicate_percent: 0, jitter_us: 0 }, 500, 7, 1);
+    let outcome = simulate(
+        &Path { loss_percent: 0, duplicate_percent: 0, jitter_us: 0, copies: 0 },
+        500,
+        7,
+        1,
+    );
     assert_eq!(played(&outcome), (0..500).collect::<Vec<_>>());
     assert_eq!(outcome.stats.lost, 0);
     assert_eq!(outcome.stats.target_us, 10_000);
@@ -84,14 +94,19 @@ fn a_clean_path_plays_everything_once_in_order() {
 #[test]
 fn timestamps_may_wrap() {
     let first = u32::MAX - 100 * FRAME_SAMPLES as u32;
-    let path = Path { loss_percent: 0, duplicate_percent: 0, jitter_us: 0 };
+    let path = Path { loss_percent: 0, duplicate_percent: 0, jitter_us: 0, copies: 0 };
     assert_eq!(played(&simulate(&path, 300, first, 1)), (0..300).collect::<Vec<_>>());
 }
 
 #[test]
 fn loss_reorder_and_duplicates_never_disturb_the_order() {
     for seed in 1..=200 {
-        let path = Path { loss_percent: seed % 30, duplicate_percent: 10, jitter_us: seed * 600 };
+        let path = Path {
+            loss_percent: seed % 30,
+            duplicate_percent: 10,
+            jitter_us: seed * 600,
+            copies: (seed % 3) as u32,
+        };
         let outcome = simulate(&path, 600, (seed as u32).wrapping_mul(0x9E37_79B9), seed);
         let played = played(&outcome);
         assert!(played.is_sorted_by(|a, b| a < b), "seed {seed}: out of order or twice");
@@ -103,7 +118,7 @@ fn loss_reorder_and_duplicates_never_disturb_the_order() {
 #[test]
 fn jitter_is_absorbed_after_learning_it() {
     for seed in 1..=20 {
-        let path = Path { loss_percent: 0, duplicate_percent: 0, jitter_us: 60_000 };
+        let path = Path { loss_percent: 0, duplicate_percent: 0, jitter_us: 60_000, copies: 0 };
         let outcome = simulate(&path, 1_500, 0, seed);
         let learnt = &outcome.steps[500..1_450];
         let gaps = learnt.iter().filter(|step| step.is_none()).count();
@@ -141,7 +156,7 @@ fn a_sender_that_stops_fades_and_returns_with_the_target_delay() {
             }
             match buffer.pop(now + 15_000, 5_000) {
                 Pop::Play(..) => plays += 1,
-                Pop::Conceal => conceals += 1,
+                Pop::Conceal | Pop::Before(_) => conceals += 1,
                 Pop::Silence => {}
             }
         }
@@ -228,4 +243,39 @@ fn a_flood_is_bounded() {
         buffer.push(u64::from(n) * 20_000, n * 960, &[1]);
     }
     assert_eq!(buffer.held(), MAX_HELD);
+}
+
+#[test]
+fn copies_repair_what_was_lost_once_the_buffer_waits_for_them() {
+    for seed in 1..=20 {
+        let conceals = |copies| {
+            let path = Path { loss_percent: 10, duplicate_percent: 0, jitter_us: 10_000, copies };
+            let outcome = simulate(&path, 3_000, 7, seed);
+            outcome.steps[500..3_000].iter().filter(|step| step.is_none()).count()
+        };
+        let (none, one, two) = (conceals(0), conceals(1), conceals(2));
+        assert!(none > 200, "seed {seed}: {none}, the control");
+        assert!(one < 60, "seed {seed}: {one} of about 25");
+        assert!(two < 20, "seed {seed}: {two} of about 3");
+    }
+}
+
+#[test]
+fn copies_of_what_came_change_nothing() {
+    let path = |copies| Path { loss_percent: 0, duplicate_percent: 9, jitter_us: 19_000, copies };
+    let (without, with) = (simulate(&path(0), 1_000, 0, 3), simulate(&path(2), 1_000, 0, 3));
+    assert_eq!(without.steps, with.steps);
+    assert_eq!(without.stats, with.stats);
+}
+
+#[test]
+fn nothing_begins_with_a_copy_and_none_comes_from_the_future() {
+    let mut buffer = JitterBuffer::default();
+    assert_eq!(buffer.push_copy(0, 0, &[1]), Push::Refused);
+    assert_eq!(buffer.push(0, 9_600, &[1]), Push::Held);
+    assert_eq!(buffer.push_copy(0, 9_600, &[1]), Push::Duplicate);
+    assert_eq!(buffer.push_copy(0, 10_560, &[1]), Push::Refused);
+    assert_eq!(buffer.push_copy(0, 8_640, &[1]), Push::Late);
+    assert_eq!(buffer.push_copy(0, 9_600 + 0x8000_0000, &[1]), Push::Refused);
+    assert_eq!(buffer.push_copy(0, 8_640, &[]), Push::Refused);
 }

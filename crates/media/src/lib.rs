@@ -12,18 +12,20 @@
 //! [`Incoming::push`].
 //!
 //! ```
-//! use standfast_media::{Encoder, FRAME_SAMPLES, Incoming, SILENT_BLOCK};
+//! use standfast_media::{DeepBudget, Encoder, FRAME_SAMPLES, Incoming, SILENT_BLOCK};
 //!
 //! let mut encoder = Encoder::new()?;
 //! let mut incoming = Incoming::new()?;
 //! let packet = encoder.encode(&[0.0; FRAME_SAMPLES])?;
 //! incoming.push(0, 0, &packet);
 //! let mut block = SILENT_BLOCK;
-//! assert!(incoming.pull(40_000, &mut block), "after 40 ms the frame is being played");
+//! let mut deep = DeepBudget::PER_BLOCK;
+//! assert!(incoming.pull(40_000, &mut deep, &mut block), "after 40 ms the frame is being played");
 //! # Ok::<(), standfast_media::CodecError>(())
 //! ```
 
 mod codec;
+mod comfort;
 mod delay;
 mod incoming;
 mod jitter;
@@ -32,8 +34,8 @@ mod mixer;
 mod processing;
 mod stretch;
 
-pub use codec::{CodecError, Decoder, Encoder, MAX_PACKET_BYTES, PACKET_BYTES};
-pub use incoming::{Incoming, IncomingStats};
+pub use codec::{CodecError, Concealment, Decoder, Encoder, MAX_PACKET_BYTES, PACKET_BYTES};
+pub use incoming::{DeepBudget, Incoming, IncomingStats};
 pub use jitter::{Adjust, JitterBuffer, JitterStats, Packet, Pop, Push};
 pub use level::{Activity, Level};
 pub use mixer::{Limiter, MAX_SPEAKERS, Mixer};

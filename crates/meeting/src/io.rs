@@ -177,6 +177,8 @@ pub enum Output {
         media_ts: u32,
         /// Opus.
         packet: Vec<u8>,
+        /// It came with a later one, again.
+        copy: bool,
     },
     /// Nothing more comes from this member.
     Forget {

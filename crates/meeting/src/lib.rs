@@ -34,6 +34,7 @@ mod posted;
 mod prekey;
 mod pulse;
 mod recent;
+mod reception;
 mod refusal;
 mod seat;
 mod seated;

@@ -53,6 +53,18 @@ pub const LOBBY_MAX: usize = 64;
 pub const REQUESTS_MAX: usize = 1_024;
 /// Payload bytes of a ping before sealing.
 pub const PING_BYTES: usize = 32;
+/// Packets before the newest that a frame carries again, at most.
+pub const COPIES_MAX: usize = 2;
+/// Senders of whom one ping reports the loss, at most: what fits into it.
+pub const REPORTS_MAX: usize = 8;
+/// A report of loss counts for so long: two pings.
+pub const REPORT_MS: u64 = 12_000;
+/// Loss is measured over so many packets at least: one second.
+pub const LOSS_MIN_PACKETS: u32 = 50;
+/// A ping is sent before its time when loss has grown, this seldom.
+pub const HASTY_PING_MS: u64 = 1_000;
+/// A gap of more packets than this is a pause, not a loss: half a second.
+pub const PAUSE_PACKETS: u32 = 25;
 /// Who is expected and got no answer asks again after this time.
 pub const ASK_AGAIN_MS: u64 = 5_000;
 /// Who waits in the lobby asks again this seldom: each request stays on the board.

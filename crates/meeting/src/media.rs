@@ -3,21 +3,21 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use standfast_crypto::Fingerprint;
-use standfast_frame::{Kid, ParsedFrame, Payload, Stream};
+use standfast_frame::{Kid, PAYLOAD_HEADER_BYTES, ParsedFrame, Payload, Stream};
 
 use crate::core::Core;
 use crate::limits::{
-    PING_BYTES, PING_MS, SILENCE_MS, UNKNOWN_FRAME_MS, UNKNOWN_FRAMES, UNKNOWN_FRAMES_EACH,
+    COPIES_MAX, HASTY_PING_MS, PAUSE_PACKETS, PING_BYTES, PING_MS, SILENCE_MS, UNKNOWN_FRAME_MS,
+    UNKNOWN_FRAMES, UNKNOWN_FRAMES_EACH,
+};
+use crate::reception::{
+    PACKET_SAMPLES, Reception, Redundancy, copies_for, read_report, write_report,
 };
 use crate::seated::Seated;
 use crate::{Output, Refusal};
 
 /// Flag of a ping: the sender's microphone is muted.
 const FLAG_MUTED: u8 = 1;
-/// Samples per packet: 20 ms at 48 kHz.
-const PACKET_SAMPLES: u32 = 960;
-/// A gap of more packets than this between two epochs is a pause, not a loss: half a second.
-const PAUSE_PACKETS: u32 = 25;
 
 /// What is known of one speaker.
 #[derive(Default)]
@@ -25,6 +25,9 @@ struct Voice {
     muted: bool,
     /// Epoch and media clock of the newest packet.
     last: Option<(u32, u32)>,
+    reception: Reception,
+    /// What the last ping said of its loss.
+    told_loss: u8,
 }
 
 /// A frame that no key fits yet.
@@ -41,7 +44,9 @@ pub(crate) struct Media {
     /// When the last audio frame was sealed; `None` once the ratchet took its step for silence.
     last_voice_ms: Option<u64>,
     next_ping_ms: u64,
+    last_ping_ms: u64,
     pings: u32,
+    redundancy: Redundancy,
     plain: Vec<u8>,
 }
 
@@ -52,24 +57,35 @@ impl Media {
             early: VecDeque::new(),
             last_voice_ms: None,
             next_ping_ms: now_ms,
+            last_ping_ms: now_ms,
             pings: 0,
+            redundancy: Redundancy::default(),
             plain: Vec::new(),
         }
     }
 
-    /// Seals one packet under the active epoch. Nothing is sent without one.
+    /// Seals one packet under the active epoch, with copies of those before it where others report
+    /// loss. Nothing is sent without an active epoch.
     pub(crate) fn voice(&mut self, core: &mut Core, s: &mut Seated, media_ts: u32, packet: &[u8]) {
         // A packet can come before the tick that was due: no key is used past its time.
         s.turn(core);
-        let size = core.cfg.audio_bytes;
-        let Some(sealers) = s.epochs.active_mut().and_then(|e| e.sealers()) else { return };
+        let most = copies_for(self.redundancy.loss(core.ms()));
+        // One length for each number of copies, whether that many are there or not.
+        let room = core.cfg.audio_bytes.saturating_sub(PAYLOAD_HEADER_BYTES);
+        let size = core.cfg.audio_bytes + most * room;
+        let Some(epoch) = s.epochs.active_mut() else { return };
+        let h_e = epoch.h;
+        let Some(sealers) = epoch.sealers() else { return };
         self.plain.clear();
         let mut frame = Vec::with_capacity(size + standfast_frame::OVERHEAD_BYTES);
-        let written = Payload::write(&mut self.plain, size, media_ts, 0, &[packet]);
+        let mut packets = self.redundancy.copies(&h_e, media_ts, most);
+        packets.insert(0, packet);
+        let written = Payload::write(&mut self.plain, size, media_ts, 0, &packets);
         if written.is_ok() && sealers.audio.seal(&self.plain, &mut frame).is_ok() {
             core.counters.frames_sealed += 1;
             core.out.push_back(Output::Media(frame));
             self.last_voice_ms = Some(core.ms());
+            self.redundancy.sent(media_ts, packet);
         }
         zeroize::Zeroize::zeroize(&mut self.plain);
     }
@@ -78,6 +94,7 @@ impl Media {
     pub(crate) fn fall_silent(&mut self, core: &Core, s: &mut Seated) {
         if self.last_voice_ms.is_some_and(|at| core.ms() >= at + SILENCE_MS) {
             self.last_voice_ms = None;
+            self.redundancy.forget();
             if let Some(sealers) = s.epochs.active_mut().and_then(|e| e.sealers()) {
                 let _ = sealers.audio.skip_to_next_step();
             }
@@ -93,18 +110,33 @@ impl Media {
         due
     }
 
-    /// Shows that this device holds the key, and whether its microphone is muted.
+    /// Shows that this device holds the key, whether its microphone is muted, and how much it misses
+    /// of the others.
     pub(crate) fn ping(&mut self, core: &mut Core, s: &mut Seated) {
-        self.next_ping_ms = core.ms() + PING_MS;
+        (self.last_ping_ms, self.next_ping_ms) = (core.ms(), core.ms() + PING_MS);
         s.turn(core);
+        let report = self.report();
         let Some(sealers) = s.epochs.active_mut().and_then(|e| e.sealers()) else { return };
         let flags = if core.muted { FLAG_MUTED } else { 0 };
         let (mut plain, mut frame) = (Vec::with_capacity(PING_BYTES), Vec::new());
         self.pings = self.pings.wrapping_add(1);
-        let written = Payload::write(&mut plain, PING_BYTES, self.pings, flags, &[]);
+        let written = Payload::write(&mut plain, PING_BYTES, self.pings, flags, &[&report]);
         if written.is_ok() && sealers.ping.seal(&plain, &mut frame).is_ok() {
             core.out.push_back(Output::Media(frame));
         }
+    }
+
+    /// The losses to tell, counted anew from here.
+    fn report(&mut self) -> Vec<u8> {
+        let losses = self.voices.iter_mut().map(|(idx, voice)| {
+            let loss = voice.reception.loss();
+            if let Some(loss) = loss {
+                voice.reception.restart();
+                voice.told_loss = loss;
+            }
+            (*idx, loss.unwrap_or(voice.told_loss))
+        });
+        write_report(losses)
     }
 
     /// Opens a frame and hands its packet on. Gives the member who provably sent it.
@@ -163,24 +195,23 @@ impl Media {
             core.forged_frame(h_e, fp, kid.stream() as u8, bytes);
             return Err(Refusal::Malformed);
         };
-        self.said(core, kid, number, &payload);
+        self.said(core, kid, number, &payload, s.idx);
         Ok(Some(fp))
     }
 
-    fn said(&mut self, core: &mut Core, kid: Kid, epoch: u32, payload: &Payload<'_>) {
+    fn said(&mut self, core: &mut Core, kid: Kid, epoch: u32, payload: &Payload<'_>, me: u16) {
         let voice = self.voices.entry(kid.idx()).or_default();
         match kid.stream() {
             Stream::Audio => {
                 core.counters.frames_opened += 1;
                 count_gap(core, voice, epoch, payload.media_ts);
-                if let Some(packet) = payload.packets().next() {
-                    let packet = packet.to_vec();
-                    core.out.push_back(Output::Play {
-                        idx: kid.idx(),
-                        media_ts: payload.media_ts,
-                        packet,
-                    });
+                voice.reception.came(payload.media_ts);
+                let worse = voice.reception.loss().unwrap_or(0);
+                if copies_for(worse) > copies_for(voice.told_loss) {
+                    self.next_ping_ms =
+                        self.next_ping_ms.min(self.last_ping_ms + HASTY_PING_MS).max(core.ms());
                 }
+                play(core, kid.idx(), payload);
                 voice.muted = false;
             }
             Stream::Ping => {
@@ -188,6 +219,9 @@ impl Media {
                 if voice.muted != muted {
                     voice.muted = muted;
                     core.changed();
+                }
+                if let Some(report) = payload.packets().next() {
+                    self.redundancy.reported(kid.idx(), read_report(report, me), core.ms());
                 }
             }
             _ => {}
@@ -216,6 +250,15 @@ impl Media {
         let silence = self.last_voice_ms.map(|at| at + SILENCE_MS);
         let early = self.early.front().map(|e| e.until_ms);
         [silence, early].into_iter().flatten().fold(self.next_ping_ms, u64::min)
+    }
+}
+
+/// Hands on the packet and the copies of those before it.
+fn play(core: &mut Core, idx: u16, payload: &Payload<'_>) {
+    for (back, packet) in payload.packets().take(1 + COPIES_MAX).enumerate() {
+        let media_ts = payload.media_ts.wrapping_sub(back as u32 * PACKET_SAMPLES);
+        let (packet, copy) = (packet.to_vec(), back > 0);
+        core.out.push_back(Output::Play { idx, media_ts, packet, copy });
     }
 }
 

@@ -278,8 +278,8 @@ impl Runner {
                 self.input(Input::Disconnected);
                 Ok(())
             }
-            (Output::Play { idx, media_ts, packet }, _) => {
-                self.voice.play(idx.into(), media_ts, &packet);
+            (Output::Play { idx, media_ts, packet, copy }, _) => {
+                self.voice.play(idx.into(), media_ts, &packet, copy);
                 Ok(())
             }
             (Output::Forget { idx }, _) => {

@@ -159,7 +159,7 @@ impl CaptureThread {
         let media_ts = ts as u32;
         if let (true, Some(packet)) = (self.shared.hears_itself(), Packet::new(&packet)) {
             let arrival_us = self.shared.now_us();
-            let own = ToPlayout::Frame { speaker: SELF, media_ts, arrival_us, packet };
+            let own = ToPlayout::Frame { speaker: SELF, media_ts, arrival_us, packet, copy: false };
             // If the playout thread is behind, hearing oneself later would not help.
             let _ = self.to_playout.try_send(own);
         }

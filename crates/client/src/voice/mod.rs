@@ -41,8 +41,8 @@ pub use shared::{DeviceState, Devices, Levels, SpeakerLevel, SpeakerStats, Voice
 use playout::ToPlayout;
 use shared::Shared;
 
-/// Frames that may wait for the playout thread: 100 speakers for 100 ms.
-const PLAY_QUEUE: usize = 512;
+/// Packets that may wait for the playout thread: 100 speakers for 60 ms, with copies.
+const PLAY_QUEUE: usize = 1_024;
 
 /// Where sound comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,14 +166,15 @@ impl Voice {
         Ok(())
     }
 
-    /// Plays an opened frame of a speaker. `media_ts` is in samples; the time of arrival is now.
+    /// Plays an opened packet of a speaker, or a copy of one that may not have come. `media_ts` is in
+    /// samples; the time of arrival is now.
     /// False if the frame is malformed or the playout thread is far behind.
-    pub fn play(&self, speaker: u64, media_ts: u32, packet: &[u8]) -> bool {
+    pub fn play(&self, speaker: u64, media_ts: u32, packet: &[u8], copy: bool) -> bool {
         let Some(packet) = Packet::new(packet) else {
             return false;
         };
         let arrival_us = self.shared.now_us();
-        let frame = ToPlayout::Frame { speaker, media_ts, arrival_us, packet };
+        let frame = ToPlayout::Frame { speaker, media_ts, arrival_us, packet, copy };
         match self.to_playout.try_send(frame) {
             Ok(()) => true,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {

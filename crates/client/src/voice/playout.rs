@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use rtrb::Producer;
-use standfast_media::{Incoming, Level, MAX_SPEAKERS, Mixer, Packet, SILENT_BLOCK};
+use standfast_media::{DeepBudget, Incoming, Level, MAX_SPEAKERS, Mixer, Packet, SILENT_BLOCK};
 
 use super::shared::{Heard, Shared, SpeakerLevel, SpeakerStats};
 use super::sink::Sink;
@@ -23,7 +23,7 @@ const SOUND: f32 = 1e-3;
 /// What the playout thread is told.
 #[expect(clippy::large_enum_variant, reason = "nearly all are frames; a box would allocate each")]
 pub(super) enum ToPlayout {
-    Frame { speaker: u64, media_ts: u32, arrival_us: u64, packet: Packet },
+    Frame { speaker: u64, media_ts: u32, arrival_us: u64, packet: Packet, copy: bool },
     Forget(u64),
     Gain(u64, f32),
     Output(Box<Sink>),
@@ -86,12 +86,15 @@ impl PlayoutThread {
 
     fn obey(&mut self, order: ToPlayout, sink: &mut Sink) {
         match order {
-            ToPlayout::Frame { speaker, media_ts, arrival_us, packet } => {
+            ToPlayout::Frame { speaker, media_ts, arrival_us, packet, copy } => {
                 #[cfg(feature = "expose-secrets-to-tests")]
                 super::reveal::came(&packet);
-                if let Some(speaker) = self.speaker(speaker) {
-                    speaker.incoming.push(arrival_us, media_ts, &packet);
-                }
+                let speaker = self.speaker(speaker).map(|speaker| &mut speaker.incoming);
+                match speaker {
+                    Some(incoming) if copy => incoming.push_copy(arrival_us, media_ts, &packet),
+                    Some(incoming) => incoming.push(arrival_us, media_ts, &packet),
+                    None => return,
+                };
             }
             ToPlayout::Forget(speaker) => {
                 self.speakers.remove(&speaker);
@@ -124,9 +127,9 @@ impl PlayoutThread {
     fn play_block(&mut self, sink: &mut Sink) {
         let now_us = self.shared.now_us();
         let mut block = SILENT_BLOCK;
-        let mut others_sound = false;
+        let (mut others_sound, mut deep) = (false, DeepBudget::PER_BLOCK);
         for (id, speaker) in &mut self.speakers {
-            if !speaker.incoming.pull(now_us, &mut block) {
+            if !speaker.incoming.pull(now_us, &mut deep, &mut block) {
                 continue;
             }
             #[cfg(feature = "expose-secrets-to-tests")]

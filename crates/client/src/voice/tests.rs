@@ -37,7 +37,7 @@ fn carry(frames: &mut CapturedFrames, to: &Voice, time: Duration) -> usize {
     let mut carried = 0;
     while Instant::now() < until {
         while let Some(frame) = frames.try_recv() {
-            assert!(to.play(SPEAKER, frame.media_ts, &frame.packet));
+            assert!(to.play(SPEAKER, frame.media_ts, &frame.packet, false));
             carried += 1;
         }
         std::thread::sleep(Duration::from_millis(1));

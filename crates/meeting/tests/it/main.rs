@@ -11,6 +11,7 @@ mod journal;
 mod life;
 mod mallory;
 mod passphrase;
+mod redundancy;
 mod rogue;
 mod room;
 mod seized;

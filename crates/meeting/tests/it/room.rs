@@ -38,6 +38,8 @@ enum Flying {
 /// One device: its engine, and what came out for ear and keychain.
 pub struct Device {
     pub meeting: Meeting,
+    /// Index and media clock of packets that came again.
+    pub copies: Vec<(u16, u32)>,
     pub heard: Vec<(u16, u32, Vec<u8>)>,
     pub stored: Vec<PrivateBundle>,
     pub erased: Vec<[u8; 16]>,
@@ -143,6 +145,7 @@ impl Room {
         let device = Device {
             meeting,
             heard: Vec::new(),
+            copies: Vec::new(),
             stored: Vec::new(),
             erased: Vec::new(),
             deputies: None,
@@ -301,7 +304,10 @@ impl Room {
             Output::KeepDeputies { signed } => {
                 self.devices.get_mut(name).unwrap().deputies = Some(signed)
             }
-            Output::Play { idx, media_ts, packet } => {
+            Output::Play { idx, media_ts, copy: true, .. } => {
+                self.devices.get_mut(name).unwrap().copies.push((idx, media_ts));
+            }
+            Output::Play { idx, media_ts, packet, copy: false } => {
                 self.devices.get_mut(name).unwrap().heard.push((idx, media_ts, packet))
             }
             Output::Forget { .. } | Output::Met { .. } | Output::Changed => {}

@@ -16,7 +16,7 @@ use super::world::{Held, World};
 /// Waits between attempts to connect, ms: as the client has them.
 const BACKOFF_MS: [u64; 4] = [0, 1_000, 2_000, 4_000];
 /// Size of every audio payload, bytes.
-const AUDIO_BYTES: usize = 80;
+pub(super) const AUDIO_BYTES: usize = 80;
 
 impl World<'_> {
     /// Somebody starts the app.

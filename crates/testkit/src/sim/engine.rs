@@ -166,7 +166,7 @@ impl World<'_> {
             Output::ErasePrekey { bundle_id } => {
                 self.devices[at].keychain.remove(&bundle_id);
             }
-            Output::Play { idx, packet, .. } => self.play(at, idx, &packet)?,
+            Output::Play { idx, packet, copy, .. } => self.play(at, (idx, &packet), copy)?,
             Output::Forget { .. } | Output::Met { .. } | Output::Changed => {}
         }
         Ok(())

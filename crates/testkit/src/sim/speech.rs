@@ -91,10 +91,13 @@ impl World<'_> {
         Ok(())
     }
 
-    pub(crate) fn play(&mut self, at: usize, idx: u16, packet: &[u8]) -> Held {
+    pub(crate) fn play(&mut self, at: usize, (idx, packet): (u16, &[u8]), copy: bool) -> Held {
         let device = &mut self.devices[at];
         let fp = device.fp;
         let Some(process) = device.process.as_mut() else { return Ok(()) };
+        if copy {
+            return self.truth.may_hear(fp, process, (idx, packet)).map(drop);
+        }
         self.truth.played(fp, process, (idx, packet))?;
         self.heard(at, packet);
         self.mark(at, packet);

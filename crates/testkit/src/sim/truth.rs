@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use standfast_crypto::{Fingerprint, LinkKeys};
-use standfast_frame::{ParsedFrame, Stream};
+use standfast_frame::{OVERHEAD_BYTES, PAYLOAD_HEADER_BYTES, ParsedFrame, Stream};
 use standfast_meeting::{Presence, Snapshot};
 use standfast_wire::codec::from_bytes;
 use standfast_wire::control::{
@@ -11,11 +11,19 @@ use standfast_wire::control::{
 };
 use standfast_wire::relay::Envelope;
 
+use super::announced::Announced;
 use super::boxes::{hash_of, unbox};
 use super::device::Process;
+use super::drive::AUDIO_BYTES;
 use super::world::{Held, short};
 
-use super::announced::Announced;
+/// A frame of sound is as long as its number of copies makes it, and nothing else does.
+const AUDIO_LENGTHS: [usize; 3] = {
+    let room = AUDIO_BYTES - PAYLOAD_HEADER_BYTES;
+    let alone = AUDIO_BYTES + OVERHEAD_BYTES;
+    [alone, alone + room, alone + 2 * room]
+};
+
 /// A packet that was said, or tried to be.
 pub(crate) struct Said {
     pub(crate) by: usize,
@@ -38,7 +46,6 @@ pub(crate) struct Truth {
     by_code: BTreeMap<String, Hash>,
     /// Frames by key and nonce: epoch, place, stream, counter.
     sealed: HashMap<(Hash, u16, u8, u32), u64>,
-    audio_len: Option<usize>,
     pub(crate) said: Vec<Said>,
     pub(crate) frames: u64,
     pub(crate) opened: u64,
@@ -60,7 +67,6 @@ impl Truth {
             codes: BTreeMap::new(),
             by_code: BTreeMap::new(),
             sealed: HashMap::new(),
-            audio_len: None,
             said: Vec::new(),
             frames: 0,
             opened: 0,
@@ -169,22 +175,36 @@ impl Truth {
         if self.sealed.insert(place, content).is_some_and(|before| before != content) {
             return Err(format!("a nonce of epoch {} is used twice", announced.number));
         }
-        if kid.stream() == Stream::Audio
-            && *self.audio_len.get_or_insert(bytes.len()) != bytes.len()
-        {
-            return Err("audio frames of two lengths".into());
+        if kid.stream() == Stream::Audio && !AUDIO_LENGTHS.contains(&bytes.len()) {
+            return Err("an audio frame of a length that tells something".into());
         }
         self.frames += 1;
         Ok((h, kid.stream()))
     }
 
-    /// A device plays a packet: once, as a member of the epoch that it was sealed under.
+    /// A device plays a packet: once.
     pub(crate) fn played(
         &mut self,
         fp: Fingerprint,
         process: &mut Process,
         (idx, packet): (u16, &[u8]),
     ) -> Held {
+        let serial = self.may_hear(fp, process, (idx, packet))?;
+        if !process.played.insert(serial) {
+            return Err(format!("hears packet {serial} twice"));
+        }
+        self.opened += 1;
+        Ok(())
+    }
+
+    /// What a device hears, it hears as a member of the epoch under which it was said first, also
+    /// when it is said again.
+    pub(crate) fn may_hear(
+        &self,
+        fp: Fingerprint,
+        process: &Process,
+        (idx, packet): (u16, &[u8]),
+    ) -> Result<u32, String> {
         let serial = packet.first_chunk::<4>().ok_or("a packet that nobody said")?;
         let serial = u32::from_be_bytes(*serial);
         let said = self.said.get(serial as usize).ok_or("a packet that nobody said")?;
@@ -199,11 +219,7 @@ impl Truth {
         if packet != packet_of(serial, said.by) || announced.places.get(&idx) != Some(&said.fp.0) {
             return Err(format!("hears packet {serial} otherwise than it was said"));
         }
-        if !process.played.insert(serial) {
-            return Err(format!("hears packet {serial} twice"));
-        }
-        self.opened += 1;
-        Ok(())
+        Ok(serial)
     }
 
     /// What a device shows of keys is what is so.

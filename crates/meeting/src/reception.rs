@@ -1,0 +1,194 @@
+//! How well frames arrive: what each device measures of the others, tells them in its pings, and
+//! does about it when it speaks.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use zeroize::Zeroizing;
+
+use crate::limits::{COPIES_MAX, LOSS_MIN_PACKETS, PAUSE_PACKETS, REPORT_MS, REPORTS_MAX};
+
+/// Samples per packet: 20 ms at 48 kHz.
+pub(crate) const PACKET_SAMPLES: u32 = 960;
+/// Bytes of one entry of a report: index and loss.
+const ENTRY_BYTES: usize = 3;
+/// What a report counts loss in: 0.5 %.
+const HALF_PERCENT: u32 = 200;
+
+/// Packets of one sender since the last report.
+#[derive(Default)]
+pub(crate) struct Reception {
+    last_ts: Option<u32>,
+    expected: u32,
+    received: u32,
+}
+
+impl Reception {
+    /// A packet came that is no copy. Gaps up to half a second are loss, longer ones a pause.
+    pub(crate) fn came(&mut self, media_ts: u32) {
+        let ahead = self.last_ts.map_or(1, |last| media_ts.wrapping_sub(last) / PACKET_SAMPLES);
+        self.received += 1;
+        match ahead {
+            1..=PAUSE_PACKETS => self.expected += ahead,
+            // One of before: it was expected already. Or the first after a pause.
+            _ if media_ts.wrapping_sub(self.last_ts.unwrap_or(media_ts)) > u32::MAX / 2 => return,
+            _ => self.expected += 1,
+        }
+        self.last_ts = Some(media_ts);
+    }
+
+    /// The share that was lost on the way, in half per cent; `None` before enough was said.
+    pub(crate) fn loss(&self) -> Option<u8> {
+        let lost = self.expected.saturating_sub(self.received);
+        let share = lost * HALF_PERCENT / self.expected.max(1);
+        (self.expected >= LOSS_MIN_PACKETS).then(|| u8::try_from(share).unwrap_or(u8::MAX))
+    }
+
+    /// Begins the next count.
+    pub(crate) fn restart(&mut self) {
+        (self.expected, self.received) = (0, 0);
+    }
+}
+
+/// How many copies a loss calls for: none up to 0.5 %, one up to 3 %, else two.
+pub(crate) fn copies_for(loss: u8) -> usize {
+    match loss {
+        0..=1 => 0,
+        2..=6 => 1,
+        _ => COPIES_MAX,
+    }
+}
+
+/// What a ping says of reception: the senders that lost most, the worst first.
+pub(crate) fn write_report(losses: impl Iterator<Item = (u16, u8)>) -> Vec<u8> {
+    let mut losses: Vec<_> = losses.filter(|(_, loss)| *loss > 0).collect();
+    losses.sort_by_key(|(idx, loss)| (std::cmp::Reverse(*loss), *idx));
+    let entries = losses.into_iter().take(REPORTS_MAX);
+    entries.flat_map(|(idx, loss)| [idx.to_be_bytes()[0], idx.to_be_bytes()[1], loss]).collect()
+}
+
+/// What a report says of `me`, in half per cent.
+pub(crate) fn read_report(report: &[u8], me: u16) -> u8 {
+    let entries = report.chunks_exact(ENTRY_BYTES).take(REPORTS_MAX);
+    let mine = entries.filter(|e| u16::from_be_bytes([e[0], e[1]]) == me).map(|e| e[2]);
+    mine.max().unwrap_or(0)
+}
+
+/// The packets before the newest, to be sent again with it while others report loss.
+#[derive(Default)]
+pub(crate) struct Redundancy {
+    /// What each member reported of us, and when.
+    reports: BTreeMap<u16, (u64, u8)>,
+    /// The newest first. All were sealed under one announce: who comes with the next hears nothing
+    /// that was said before.
+    before: VecDeque<(u32, Zeroizing<Vec<u8>>)>,
+    under: Option<[u8; 32]>,
+}
+
+impl Redundancy {
+    /// A member's report of us came.
+    pub(crate) fn reported(&mut self, by: u16, loss: u8, now_ms: u64) {
+        self.reports.retain(|_, (at, _)| now_ms < *at + REPORT_MS);
+        self.reports.insert(by, (now_ms, loss));
+    }
+
+    /// The largest loss that anyone reported lately, in half per cent.
+    pub(crate) fn loss(&self, now_ms: u64) -> u8 {
+        let fresh = self.reports.values().filter(|(at, _)| now_ms < *at + REPORT_MS);
+        fresh.map(|(_, loss)| *loss).max().unwrap_or(0)
+    }
+
+    /// The copies that go with the packet of `media_ts`, the newest first, at most `most`.
+    pub(crate) fn copies(&mut self, under: &[u8; 32], media_ts: u32, most: usize) -> Vec<&[u8]> {
+        if self.under.as_ref() != Some(under) {
+            self.before.clear();
+            self.under = Some(*under);
+        }
+        let follows = |(at, (ts, _)): &(usize, &(u32, _))| {
+            *ts == media_ts.wrapping_sub((*at as u32 + 1) * PACKET_SAMPLES)
+        };
+        let recent = self.before.iter().enumerate().take_while(follows).take(most);
+        recent.map(|(_, (_, packet))| packet.as_slice()).collect()
+    }
+
+    /// This packet was sealed.
+    pub(crate) fn sent(&mut self, media_ts: u32, packet: &[u8]) {
+        self.before.truncate(COPIES_MAX - 1);
+        self.before.push_front((media_ts, Zeroizing::new(packet.to_vec())));
+    }
+
+    /// What was said is over.
+    pub(crate) fn forget(&mut self) {
+        self.before.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reception(lost: impl Fn(u32) -> bool) -> Reception {
+        let mut reception = Reception::default();
+        (0..200).filter(|n| !lost(*n)).for_each(|n| reception.came(n * PACKET_SAMPLES));
+        reception
+    }
+
+    #[test]
+    fn loss_is_what_is_missing_between_what_came() {
+        assert_eq!(reception(|_| false).loss(), Some(0));
+        assert_eq!(reception(|n| n % 10 == 5).loss(), Some(20));
+        assert_eq!(reception(|n| n > 10).loss(), None, "too little was said");
+    }
+
+    #[test]
+    fn a_pause_and_another_order_are_no_loss() {
+        let mut reception = reception(|n| (50..120).contains(&n));
+        assert_eq!(reception.loss(), Some(0));
+        reception.restart();
+        for n in (200..300).map(|n: u32| n ^ 1) {
+            reception.came(n * PACKET_SAMPLES);
+        }
+        assert_eq!(reception.loss(), Some(0));
+        let mut wrapped = Reception::default();
+        (0..100_u32).for_each(|n| {
+            wrapped.came(0_u32.wrapping_sub(50 * PACKET_SAMPLES).wrapping_add(n * PACKET_SAMPLES))
+        });
+        assert_eq!((wrapped.loss(), wrapped.expected), (Some(0), 100));
+    }
+
+    #[test]
+    fn a_report_names_the_worst_and_is_read_by_each() {
+        let report = write_report((0..20).map(|idx| (idx, idx as u8)));
+        assert_eq!(report.len(), REPORTS_MAX * ENTRY_BYTES);
+        assert_eq!(read_report(&report, 19), 19);
+        assert_eq!(read_report(&report, 3), 0, "made no room for the least");
+        assert_eq!(read_report(&report[..4], 19), 19, "what is cut short is left out");
+        assert_eq!(read_report(&[], 19), 0);
+    }
+
+    #[test]
+    fn copies_follow_what_is_reported_for_a_while() {
+        let mut redundancy = Redundancy::default();
+        assert_eq!(redundancy.loss(0), 0);
+        redundancy.reported(3, 40, 1_000);
+        redundancy.reported(4, 4, 2_000);
+        assert_eq!(redundancy.loss(3_000), 40, "the worst counts");
+        assert_eq!(redundancy.loss(1_000 + REPORT_MS), 4);
+        assert_eq!([0, 1, 2, 6, 7, 200].map(copies_for), [0, 0, 1, 1, 2, 2]);
+    }
+
+    #[test]
+    fn copies_are_of_one_epoch_and_without_a_gap() {
+        let mut redundancy = Redundancy::default();
+        let (one, two) = ([1; 32], [2; 32]);
+        assert!(redundancy.copies(&one, 0, 2).is_empty());
+        redundancy.sent(0, b"a");
+        assert_eq!(redundancy.copies(&one, 960, 2), [b"a"]);
+        redundancy.sent(960, b"b");
+        assert_eq!(redundancy.copies(&one, 1_920, 2), [b"b", b"a"]);
+        assert_eq!(redundancy.copies(&one, 1_920, 1), [b"b"]);
+        redundancy.sent(1_920, b"c");
+        assert_eq!(redundancy.copies(&one, 2_880, 9), [b"c", b"b"], "never more than two");
+        assert!(redundancy.copies(&one, 3_840, 2).is_empty(), "one was skipped");
+        assert!(redundancy.copies(&two, 2_880, 2).is_empty(), "another key");
+    }
+}
