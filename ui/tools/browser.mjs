@@ -67,6 +67,7 @@ export const SCREENS = [
   { name: "evidence", fake: "evidence", click: ["open-security"] },
   { name: "timeline-details", fake: "settled", click: ["open-security", "timeline-more"] },
   { name: "code", fake: "meeting", click: ["open-security", "compare-code"] },
+  { name: "sound", fake: "settled", click: ["connection"] },
   { name: "leave", fake: "meeting", click: ["leave"] },
   { name: "leave-next", fake: "handover", click: ["leave"] },
   { name: "meeting-takeover", fake: "takeover", click: ["open-security"] },

@@ -32,6 +32,19 @@ pub fn mono_ms() -> u64 {
     u64::try_from(START.get_or_init(Instant::now).elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Processor time that this process has used so far; `None` where it is not asked for.
+#[must_use]
+pub fn cpu_us() -> Option<u64> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        let (s, ns) = (u64::try_from(time.tv_sec).ok()?, u64::try_from(time.tv_nsec).ok()?);
+        Some(s * 1_000_000 + ns / 1_000)
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    None
+}
+
 /// This moment.
 #[must_use]
 pub fn now() -> Now {

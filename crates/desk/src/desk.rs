@@ -26,6 +26,7 @@ use crate::passphrase::Given;
 use crate::prefs::Prefs;
 use crate::prints::{Prints, parse_hex, parse_id};
 use crate::sound::{self, Sound};
+use crate::sound_figures::Sounding;
 use crate::standups::Book;
 use crate::work::{Done, Worker};
 use crate::{DeskOptions, Request, Sink, levels};
@@ -57,6 +58,7 @@ pub(crate) struct State {
     /// A passphrase that was typed for the next call.
     pub(crate) given: Option<Given>,
     sinks: Vec<Sink>,
+    sounding: Sounding,
     shown: Option<AppView>,
     revision: u64,
     looked: Instant,
@@ -86,6 +88,7 @@ impl State {
             closing: Vec::new(),
             given: None,
             sinks: Vec::new(),
+            sounding: Sounding::default(),
             shown: None,
             revision: 0,
             looked: Instant::now(),
@@ -150,6 +153,7 @@ impl State {
         }
         self.show();
         self.send_levels();
+        self.send_sound();
     }
 
     fn subscribe(&mut self, sink: Sink) {
@@ -181,6 +185,18 @@ impl State {
             (None, None) => return,
         };
         self.sinks.retain(|sink| sink(UiUpdate::Levels { levels: levels.clone() }));
+    }
+
+    fn send_sound(&mut self) {
+        let voice = self.running.as_ref().and_then(Running::call).and_then(Call::voice);
+        let (Some(voice), Some(call)) = (voice, self.running.as_mut().and_then(Running::view))
+        else {
+            self.sounding = Sounding::default();
+            return;
+        };
+        if let Some(figures) = self.sounding.look(Instant::now(), voice.stats(), &call) {
+            self.sinks.retain(|sink| sink(UiUpdate::Sound { figures: figures.clone() }));
+        }
     }
 
     fn view(&mut self) -> AppView {

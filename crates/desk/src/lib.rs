@@ -23,6 +23,7 @@ mod people_view;
 mod prefs;
 mod prints;
 mod sound;
+mod sound_figures;
 mod standups;
 mod timeline;
 mod work;

@@ -4,8 +4,8 @@ use standfast_client::pairing::DeviceInvite;
 use standfast_client::profile::hex;
 use standfast_client::voice::Levels;
 use standfast_ipc::{
-    Arrival, DeviceOffer, DeviceRequest, LobbyEntry, MemberView, OwnerView, Presence, RemovedView,
-    Role,
+    Arrival, Connection, DeviceOffer, DeviceRequest, LobbyEntry, MemberView, OwnerView, Presence,
+    Quality, RemovedView, Role,
 };
 use standfast_meeting::{
     DeviceOffer as Offer, Knock, Member, Microphone, Owner, Presence as Place, Removed,
@@ -48,8 +48,18 @@ pub(crate) fn member(source: &Source<'_>, m: &Member, prints: &mut Prints) -> Me
         fingerprint: prints.view(m.fp),
         pinned: m.pinned.map(|fp| prints.view(fp)),
         first_met_ms: source.book.first_met(m.fp),
-        connection: None,
+        connection: (!m.me).then(|| arriving(m.loss)),
     }
+}
+
+/// How their sound arrives, as far as loss on the way tells.
+fn arriving(loss_half_percent: u8) -> Connection {
+    let quality = match loss_half_percent {
+        0..=4 => Quality::Good,
+        5..=10 => Quality::Fair,
+        _ => Quality::Weak,
+    };
+    Connection { quality, rtt_ms: None }
 }
 
 fn role(bot: Option<&Owner>) -> Role {

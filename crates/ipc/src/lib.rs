@@ -37,6 +37,7 @@ mod journal;
 mod meeting;
 mod people;
 mod settings;
+mod sound;
 mod standup;
 mod timeline;
 mod update;
@@ -65,6 +66,7 @@ pub use people::{LobbyEntry, MemberView, OwnerView, Presence, RemovedView, Role}
 pub use settings::{
     AudioDevice, DeviceChoice, Devices, Hint, MicrophoneTest, Setting, Settings, Theme,
 };
+pub use sound::{SoundFigures, SoundFrom};
 pub use standup::{
     Arrival, Contact, LinkPreview, RecentMeeting, RelayReach, Standup, StandupMember,
     StandupPassphrase,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::AppView;
+use crate::{AppView, SoundFigures};
 
 /// How loud one member is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,11 @@ pub enum UiUpdate {
     Snapshot {
         /// What to show.
         view: Box<AppView>,
+    },
+    /// How sound travels, once a second in a meeting.
+    Sound {
+        /// What to plot.
+        figures: SoundFigures,
     },
     /// Levels only.
     Levels {

@@ -12,7 +12,7 @@ use crate::{FRAME_SAMPLES, Frame, SAMPLE_RATE};
 
 /// Bits per second. Fullband speech needs 28–40 kbit/s by RFC 6716 and 24 kbit/s measures
 /// STOI 0.992, so the rest is kept for sending frames twice.
-const BITRATE: i32 = 24_000;
+pub const BITRATE: u32 = 24_000;
 
 /// Encoder effort, 0–10. 9 costs half as much again as 5 and is still about 1 % of a core.
 const COMPLEXITY: i32 = 9;
@@ -54,7 +54,7 @@ impl Encoder {
     /// A fresh encoder for speech.
     pub fn new() -> Result<Self, CodecError> {
         let mut encoder = opus::Encoder::new(SAMPLE_RATE, Channels::Mono, Application::Voip)?;
-        encoder.set_bitrate(Bitrate::Bits(BITRATE))?;
+        encoder.set_bitrate(Bitrate::Bits(BITRATE as i32))?;
         encoder.set_vbr(false)?;
         encoder.set_dtx(false)?;
         encoder.set_complexity(COMPLEXITY)?;

@@ -34,7 +34,9 @@ mod mixer;
 mod processing;
 mod stretch;
 
-pub use codec::{CodecError, Concealment, Decoder, Encoder, MAX_PACKET_BYTES, PACKET_BYTES};
+pub use codec::{
+    BITRATE, CodecError, Concealment, Decoder, Encoder, MAX_PACKET_BYTES, PACKET_BYTES,
+};
 pub use incoming::{DeepBudget, Incoming, IncomingStats};
 pub use jitter::{Adjust, JitterBuffer, JitterStats, Packet, Pop, Push};
 pub use level::{Activity, Level};

@@ -57,7 +57,7 @@ pub use people::{Trust, pinned_under, trust_of};
 pub use pulse::Pulse;
 pub use refusal::Refusal;
 pub use snapshot::{
-    DeviceOffer, EpochNow, Kept, Knock, Member, Microphone, Owner, Phase, Presence, Removed,
+    DeviceOffer, EpochNow, Kept, Knock, Member, Microphone, Owner, Phase, Presence, Reach, Removed,
     Replaced, Rights, Snapshot, Split, SpokenNow,
 };
 pub use spoken::{SPOKEN_FAILURES_MAX, SPOKEN_MAX, SPOKEN_MS};

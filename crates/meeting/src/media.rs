@@ -14,6 +14,7 @@ use crate::reception::{
     PACKET_SAMPLES, Reception, Redundancy, copies_for, read_report, write_report,
 };
 use crate::seated::Seated;
+use crate::snapshot::Reach;
 use crate::{Output, Refusal};
 
 /// Flag of a ping: the sender's microphone is muted.
@@ -240,6 +241,17 @@ impl Media {
                 Err(_) => core.counters.frames_refused += 1,
             }
         }
+    }
+
+    /// What others report of this device, and what it does about that.
+    pub(crate) fn reach(&self, now_ms: u64) -> Reach {
+        let loss = self.redundancy.loss(now_ms);
+        Reach { loss, copies: copies_for(loss) }
+    }
+
+    /// The loss of this member's packets on their way here, in half per cent, when last counted.
+    pub(crate) fn loss(&self, idx: u16) -> u8 {
+        self.voices.get(&idx).map_or(0, |voice| voice.told_loss)
     }
 
     pub(crate) fn muted(&self, idx: u16) -> bool {

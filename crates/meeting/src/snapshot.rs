@@ -98,6 +98,8 @@ pub struct Member {
     pub confirmed: bool,
     /// Microphone muted, by their own word.
     pub muted: bool,
+    /// Packets of theirs that are lost on the way here, in half per cent.
+    pub loss: u8,
 }
 
 /// A device whose place another one of the same user took.
@@ -279,6 +281,8 @@ pub struct Snapshot {
     pub pulse_age_ms: u64,
     /// This device's microphone.
     pub microphone: Microphone,
+    /// How what this device says reaches the others.
+    pub reach: Reach,
     /// The spoken code, as far as it has come.
     pub spoken: SpokenNow,
     /// What was refused and is kept, oldest first.
@@ -289,6 +293,15 @@ pub struct Snapshot {
     pub counters: Counters,
     /// When this device was out of the meeting with everything erased, ms since 1970.
     pub erased_ms: Option<u64>,
+}
+
+/// How what this device says reaches the others, by their pings of the last 12 s.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// The largest loss that anyone reported, in half per cent.
+    pub loss: u8,
+    /// Copies of earlier packets in each frame, for that.
+    pub copies: usize,
 }
 
 pub(crate) fn take(core: &Core, state: &State) -> Snapshot {
@@ -337,6 +350,7 @@ fn empty(core: &Core) -> Snapshot {
         pulse: Pulse::Steady,
         pulse_age_ms: 0,
         microphone: Microphone::ClosedNotLive,
+        reach: Reach::default(),
         spoken: SpokenNow::Idle,
         evidence: core.evidence.kept().collect(),
         journal: core.journal.records(),
@@ -392,6 +406,7 @@ fn live_view(core: &Core, live: &Live, snapshot: &mut Snapshot) {
         s.door.lobby.iter().map(|(h, w)| knock(core, s, h, w.fp, w.since_wall_ms)).collect();
     snapshot.lobby.sort_by_key(|k| (k.trust != Trust::KeyChanged, k.since_ms));
     snapshot.spoken = s.spoken_now(core);
+    snapshot.reach = live.media.reach(core.ms());
     match &live.role {
         Role::Generator(_) => snapshot.generator = true,
         Role::Follower(follower) => {
@@ -484,6 +499,7 @@ fn member(core: &Core, live: &Live, newest: Option<&Epoch>, entry: &Entry) -> Me
         presence: presence(newest, entry, confirmed),
         confirmed,
         muted: if me { core.muted } else { live.media.muted(entry.idx) },
+        loss: live.media.loss(entry.idx),
         name,
     }
 }

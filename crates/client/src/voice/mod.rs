@@ -33,7 +33,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 pub use standfast_audio::{AudioError, Choice, Device, Direction, list as list_devices};
-pub use standfast_media::{IncomingStats, Level, PACKET_BYTES, Packet, ProcessingConfig};
+pub use standfast_media::{BITRATE, IncomingStats, Level, PACKET_BYTES, Packet, ProcessingConfig};
 
 pub use frames::{CapturedFrame, CapturedFrames};
 pub use shared::{DeviceState, Devices, Levels, SpeakerLevel, SpeakerStats, VoiceStats};

@@ -207,6 +207,12 @@ export function fakeBackend(query: URLSearchParams): Backend {
     take({ kind: "levels", levels: { microphone: wave, members } });
   }
 
+  function figures(at: number): void {
+    const of = (idx: number) => ({ idx, delayMs: 24 + 6 * (idx % 3) + 5 * Math.sin(at / 9 + idx), targetMs: 20 + 5 * (idx % 3), lost: Math.max(0, 1.6 * Math.sin(at / 14 + idx)), repaired: Math.max(0, 1.5 * Math.sin(at / 14 + idx)), concealedMs: idx % 4 === 0 ? 240 : 0 });
+    const from = (view.meeting?.members ?? []).filter((m) => !m.me && m.presence === "in").map((m) => of(m.idx));
+    take({ kind: "sound", figures: { atMs: Date.now(), rttMs: 24 + Math.round(7 * Math.sin(at / 6)), bitrate: 24_000, copies: 1, lostOfMine: Math.max(0, 1.2 * Math.sin(at / 20)), cpu: 2.8, dropouts: 0, from } });
+  }
+
   return {
     async send(command) {
       await Promise.resolve(); // as asynchronous as the real one
@@ -216,7 +222,9 @@ export function fakeBackend(query: URLSearchParams): Backend {
       take = to;
       take({ kind: "snapshot", view });
       levels(0);
+      if (view.meeting) Array.from({ length: 120 }, (_, at) => figures(at));
       if (!still) setInterval(() => levels(performance.now()), 50);
+      if (!still) setInterval(() => view.meeting && figures(120 + performance.now() / 1000), 1000);
     },
   };
 }

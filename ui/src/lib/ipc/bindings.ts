@@ -1448,6 +1448,71 @@ coverTraffic: boolean, };
  */
 export type SignOfLife = "steady" | "stale" | "cut" | "forgotten";
 /**
+ * Figures of the whole meeting's sound.
+ */
+export type SoundFigures = {
+/**
+ * When, ms since 1970.
+ */
+atMs: number,
+/**
+ * Round trip to the relay, ms, if measured.
+ */
+rttMs: number | null,
+/**
+ * What speech is coded with, bits per second, copies not counted.
+ */
+bitrate: number,
+/**
+ * Copies of earlier packets that go with each.
+ */
+copies: number,
+/**
+ * The largest loss of this device's packets that anyone reported lately, percent.
+ */
+lostOfMine: number,
+/**
+ * Processor time of this program beside its window, percent of one core; `None` where the
+ * system does not tell.
+ */
+cpu: number | null,
+/**
+ * Times that the loudspeaker had too little to play, since the meeting began.
+ */
+dropouts: number,
+/**
+ * Everyone of whom sound came.
+ */
+from: Array<SoundFrom>, };
+/**
+ * How one member's sound arrives, over the last five seconds.
+ */
+export type SoundFrom = {
+/**
+ * The roster index.
+ */
+idx: number,
+/**
+ * How long their sound waits here beyond the fastest packet, ms.
+ */
+delayMs: number,
+/**
+ * How long it should, by what the network did lately, ms.
+ */
+targetMs: number,
+/**
+ * Packets that did not come, percent.
+ */
+lost: number,
+/**
+ * Those of them that came again with a later one, percent of all.
+ */
+repaired: number,
+/**
+ * What was made up instead, milliseconds of a minute.
+ */
+concealedMs: number, };
+/**
  * The meeting was in two parts.
  */
 export type Split = {
@@ -1691,7 +1756,11 @@ export type UiUpdate = { "kind": "snapshot",
 /**
  * What to show.
  */
-view: AppView, } | { "kind": "levels",
+view: AppView, } | { "kind": "sound",
+/**
+ * What to plot.
+ */
+figures: SoundFigures, } | { "kind": "levels",
 /**
  * What to move.
  */

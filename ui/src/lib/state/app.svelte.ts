@@ -6,6 +6,7 @@ import { inMeeting, type Place, screen } from "$lib/view/screen";
 import { w } from "$lib/words";
 import { announcer } from "./announcer.svelte";
 import { focusMark, returnFocus } from "./focus";
+import { sound } from "./sound.svelte";
 import { toasts } from "./toasts.svelte";
 
 const SILENCE: Levels = { microphone: null, members: [] };
@@ -43,11 +44,16 @@ class App {
       this.levels = update.levels;
       return;
     }
+    if (update.kind === "sound") {
+      sound.take(update.figures);
+      return;
+    }
     const before = this.view;
     if (before !== null && update.view.revision <= before.revision) return;
     if (!before?.meeting && update.view.meeting) this.way = [];
     if (before?.meeting && before.meeting.standup !== update.view.meeting?.standup) this.drawer = false;
     if (!inMeeting(update.view)) this.device = this.comparing = false;
+    if (!update.view.meeting) sound.clear();
     if (inMeeting(before) && update.view.meeting?.phase.kind === "ended") this.showEnd();
     this.view = update.view;
     announcer.say(announcements(before, update.view, Date.now()));

@@ -518,6 +518,37 @@ export const en = {
     rtt: (word: string, ms: number) => `${word}, ${ms} ms`,
   },
 
+  sound: {
+    title: "How the sound travels",
+    open: "How the sound travels",
+    says: (quality: "good" | "fair" | "weak" | "reconnecting") =>
+      ({
+        good: "The connection is good. The figures are of the last seconds, the lines of the last two minutes.",
+        fair: "The connection is fair: you may notice a delay when you answer each other.",
+        weak: "The connection is weak: speech may come late or with gaps. A cable or a place nearer to the router helps most.",
+        reconnecting: "There is no connection at the moment. It is tried again.",
+      })[quality],
+    rtt: "To the relay and back",
+    delay: "Longest wait before playing",
+    lost: "Lost on the way here",
+    lostOfMine: "Lost of what you say",
+    perPerson: "How each person’s sound arrives",
+    person: "Person",
+    waits: "Waits",
+    lostShort: "Lost",
+    repaired: "Repaired",
+    concealed: "Made up",
+    nobody: "Nobody else has spoken yet.",
+    unknown: "not known",
+    ms: (ms: number) => `${Math.round(ms)} ms`,
+    aim: (ms: number) => `of ${Math.round(ms)}`,
+    percent: (percent: number) => `${percent < 10 ? percent.toFixed(1) : Math.round(percent)} %`,
+    perMinute: (ms: number) => (ms === 0 ? "nothing" : `${ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`} a minute`),
+    codec: (kbits: number, copies: number) => `Opus, ${kbits} kbit/s, ${copies === 0 ? "sent once" : copies === 1 ? "sent twice" : "sent three times"}.`,
+    cpu: (percent: number) => `Processor: ${percent.toFixed(1)} % of a core.`,
+    dropouts: (n: number) => (n === 0 ? "The loudspeaker never ran dry." : `The loudspeaker ran dry ${plural(n, "time", "times")}.`),
+  },
+
   bot: {
     ownerIs: (owner: string) => `${owner} brings it.`,
     ownerMe: "You bring it.",
