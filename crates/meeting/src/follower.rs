@@ -231,6 +231,7 @@ impl Follower {
         let before = self.watch.pulse(core.ms());
         if self.watch.beat(message, h, core.ms()) {
             s.recent.note(h, core.ms());
+            s.history.board_lost = false; // it has shown it, or had nothing to show
             self.claim = None;
         }
         if before != Pulse::Steady {

@@ -65,6 +65,9 @@ pub(crate) struct History {
     pub(crate) handed: Option<Fingerprint>,
     /// Join requests that their authors ended with a signed goodbye.
     pub(crate) goodbyes: BTreeSet<Hash>,
+    /// The relay lost the session's board, or is another one that never had it, and the head's
+    /// generator has not been heard there.
+    pub(crate) board_lost: bool,
 }
 
 impl History {
@@ -79,6 +82,7 @@ impl History {
             others: Others::default(),
             handed: None,
             goodbyes: BTreeSet::new(),
+            board_lost: false,
         }
     }
 

@@ -12,15 +12,15 @@ use standfast_wire::codec::List;
 use standfast_wire::control::{Arrival, Arrived, Hash, Heartbeat, KeyRequest, Kind, Reason, State};
 use standfast_wire::relay::{Envelope, SLOT_HEARTBEAT, SLOT_LOG};
 
-use crate::Refusal;
 use crate::core::Core;
 use crate::epoch::Epoch;
 use crate::limits::{
     ARRIVAL_ACK_MS, FORGET_MS, HEARTBEAT_MS, INVITED_MS, KEY_REQUEST_MS, SHOW_MS, VOUCH_MS,
 };
 use crate::seated::{Acked, History, Seated};
-use crate::session::{Letter, public_bundle};
+use crate::session::{Letter, Session, public_bundle};
 use crate::state::connecting::Invitee;
+use crate::{Output, Refusal};
 use pending::{Changes, Pending};
 use wraps::Wraps;
 
@@ -85,6 +85,9 @@ impl Generator {
         s.peers.all_alive(core.ms());
         generator.pending.gone.extend(gone);
         generator.pending.joins = joins;
+        if std::mem::take(&mut s.history.board_lost) {
+            generator.show_board(core, &s.session);
+        }
         generator.announce_pending(core, s, if same { Reason::Drop } else { Reason::Takeover })?;
         generator.beat(core, s);
         Ok(generator)
@@ -99,6 +102,14 @@ impl Generator {
         use standfast_wire::relay::end_hash_input;
         let preimage = self.end_preimage.as_ref()?;
         Some(standfast_crypto::sha256(&end_hash_input(preimage.expose())))
+    }
+
+    /// Shows Open, requests and announces to a relay that has no board of this session.
+    pub(crate) fn show_board(&self, core: &mut Core, session: &Session) {
+        // Who cannot delete it later leaves it to the relay's own time.
+        let end_hash = self.end_hash().unwrap_or([0; 32]);
+        core.out.push_back(Output::OpenSession { session_id: session.id(), end_hash });
+        core.out.extend(session.logged().iter().cloned().map(Output::Post));
     }
 
     /// A member asks to join.

@@ -164,3 +164,24 @@ fn an_organizer_whose_board_is_lost_while_it_joins_again_opens_the_next() {
     assert_eq!(room.see("ines").phase, Phase::Live);
     assert_ne!(room.see("ines").session_id, Some(session));
 }
+
+#[test]
+fn whoever_takes_over_at_a_relay_without_the_board_shows_it_there() {
+    let mut room = meeting(&["mina", "leo"]);
+    let session_id = room.session_id();
+    // The two are moved to a relay that has heard nothing of the meeting. The organizer is not.
+    room.devices.remove("ines");
+    room.board.clear();
+    for name in ["mina", "leo"] {
+        room.disconnect(name);
+        room.connect(name);
+        room.input(name, Input::BoardLost { session_id });
+        room.run();
+    }
+    room.pass(12_000);
+    assert_eq!(room.hearers("mina", 960), ["leo"]);
+    room.member("jonas", Vec::new());
+    room.pass(3_000);
+    assert_eq!(room.see("jonas").session_id, Some(session_id));
+    assert_eq!(room.hearers("mina", 1_920), ["jonas", "leo"]);
+}

@@ -274,19 +274,19 @@ impl Live {
         Ok(Step::Stay)
     }
 
-    /// The relay lost the board: the generator shows Open, requests and announces again.
+    /// The relay lost the board: the generator shows it again, or whoever takes over there.
     fn board_lost(&mut self, core: &mut Core, session_id: Hash) -> Result<Step, Refusal> {
         if session_id != self.seated.session.id() {
             return Ok(Step::Stay);
         }
-        if let Role::Generator(generator) = &mut self.role {
-            // Who cannot delete it later leaves it to the relay's own time.
-            let end_hash = generator.end_hash().unwrap_or([0; 32]);
-            core.out.push_back(Output::OpenSession { session_id, end_hash });
-            core.out.extend(self.seated.session.logged().iter().cloned().map(Output::Post));
-            if !self.seated.resuming() {
-                generator.resume(core, &mut self.seated)?;
+        match &mut self.role {
+            Role::Generator(generator) => {
+                generator.show_board(core, &self.seated.session);
+                if !self.seated.resuming() {
+                    generator.resume(core, &mut self.seated)?;
+                }
             }
+            Role::Follower(_) => self.seated.history.board_lost = true,
         }
         Ok(Step::Stay)
     }
