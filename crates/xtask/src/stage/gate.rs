@@ -1,4 +1,5 @@
-//! A gate before the relay: it passes everything on, and can cut a line.
+//! A gate before the relay: it passes everything on, can cut a line, and can lead it to another
+//! relay.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,11 +14,12 @@ pub(crate) struct Gate {
     _task: JoinSet<()>,
 }
 
-#[derive(Default)]
 struct Lines {
     open: BTreeMap<usize, AbortHandle>,
     count: usize,
     closed: bool,
+    /// Where new lines lead, `HOST:PORT`.
+    target: String,
 }
 
 impl Gate {
@@ -28,9 +30,11 @@ impl Gate {
     pub(crate) async fn open(relay: &str) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
-        let lines = Arc::new(Mutex::new(Lines::default()));
+        let target = relay.to_owned();
+        let lines = Lines { open: BTreeMap::new(), count: 0, closed: false, target };
+        let lines = Arc::new(Mutex::new(lines));
         let mut task = JoinSet::new();
-        task.spawn(accept(listener, relay.to_owned(), Arc::clone(&lines)));
+        task.spawn(accept(listener, Arc::clone(&lines)));
         Ok(Self { address, lines, _task: task })
     }
 
@@ -54,9 +58,14 @@ impl Gate {
     pub(crate) fn cut(&self, which: &[usize]) {
         let mut lines = lock(&self.lines);
         lines.closed = true;
-        for line in which.iter().filter_map(|n| lines.open.get(n)) {
-            line.abort();
-        }
+        lines.abort(which);
+    }
+
+    /// Cuts these lines. From here on, whoever connects comes to `relay`, `HOST:PORT`.
+    pub(crate) fn lead(&self, which: &[usize], relay: &str) {
+        let mut lines = lock(&self.lines);
+        relay.clone_into(&mut lines.target);
+        lines.abort(which);
     }
 
     /// Lets everyone through again.
@@ -65,16 +74,26 @@ impl Gate {
     }
 }
 
+impl Lines {
+    fn abort(&self, which: &[usize]) {
+        which.iter().filter_map(|n| self.open.get(n)).for_each(AbortHandle::abort);
+    }
+}
+
 fn lock(lines: &Mutex<Lines>) -> MutexGuard<'_, Lines> {
     lines.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn accept(listener: TcpListener, target: String, lines: Arc<Mutex<Lines>>) {
+async fn accept(listener: TcpListener, lines: Arc<Mutex<Lines>>) {
     let mut running = JoinSet::new();
     while let Ok((mut client, _)) = listener.accept().await {
-        if lock(&lines).closed {
-            continue;
-        }
+        let target = {
+            let lines = lock(&lines);
+            if lines.closed {
+                continue;
+            }
+            lines.target.clone()
+        };
         let Ok(mut relay) = TcpStream::connect(&target).await else { continue };
         for stream in [&client, &relay] {
             // A delay here would count as ours.

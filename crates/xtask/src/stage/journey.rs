@@ -177,6 +177,19 @@ pub(crate) async fn pair(app: &App) -> anyhow::Result<String> {
     app.attribute("pairing-code", "data-code").await?.context("the pairing code")
 }
 
+/// Makes somebody a deputy in their tile's dialog; `look` sees it before it is closed.
+pub(crate) async fn name_deputy<F: Future<Output = anyhow::Result<()>>>(
+    app: &App,
+    who: &str,
+    look: impl FnOnce() -> F,
+) -> anyhow::Result<()> {
+    app.click(&format!("[data-testid=tile]:has([data-name=\"{who}\"])")).await?;
+    app.click("[data-testid=deputy][aria-checked=false]").await?;
+    app.see("[data-testid=deputy][aria-checked=true]").await?;
+    look().await?;
+    app.click("[data-testid=person] [data-safe]").await
+}
+
 /// Opens the comparison with somebody from their tile, and reads both fingerprints.
 pub(crate) async fn compare(app: &App, with: &str) -> anyhow::Result<Compared> {
     app.click(&format!("[data-testid=tile]:has([data-name=\"{with}\"])")).await?;

@@ -14,6 +14,9 @@ pub(crate) const REPORT: &str = "Good morning. Yesterday I finished the harbour 
 pub(crate) const ANSWER: &str = "Thank you. I repaired the north light, and the new lamp works \
     well. Today I will paint the door. The weather should hold until the evening.";
 
+/// What somebody says again and again, or only to be noticed.
+pub(crate) const BRIEFLY: &str = "The harbour is open, and all three of us are here again.";
+
 /// Writes a WAV in which a voice says a text.
 ///
 /// # Errors

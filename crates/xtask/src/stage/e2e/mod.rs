@@ -2,16 +2,19 @@
 //! keychain.
 
 mod day;
+mod deputy;
 mod key;
 mod meeting;
+mod split;
 
 use crate::app::App;
 use crate::gate::Gate;
+use crate::guest::Guest;
 use crate::ledger::Ledger;
 use crate::relay::Relay;
 use crate::session::Session;
 use crate::{INES, LEO};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// One thing that is checked.
@@ -30,12 +33,15 @@ enum Check {
     Restart,
     Return,
     Bot,
+    Split,
+    Merge,
     Cut,
     Device,
+    Deputy,
 }
 
 /// The checks in their order, by name. Each builds on those before it.
-const CHECKS: [(Check, &str); 15] = [
+const CHECKS: [(Check, &str); 18] = [
     (Check::Identities, "first run makes an identity in the keychain"),
     (Check::Together, "a standup is created and joined through its link"),
     (Check::SameCode, "both windows show the same meeting code and epoch"),
@@ -49,8 +55,11 @@ const CHECKS: [(Check, &str); 15] = [
     (Check::Restart, "verification survives a restart"),
     (Check::Return, "coming back makes a new epoch with the same identity"),
     (Check::Bot, "a bot is owned, let in, and put off and on the record"),
+    (Check::Split, "two are led to another relay: both parts go on, each with its own key"),
+    (Check::Merge, "back at one relay they join without a click, and the windows say what was"),
     (Check::Cut, "the organizer's line is cut: the other takes over, and gives back"),
     (Check::Device, "the meeting goes on on another device by the first one's word"),
+    (Check::Deputy, "a deputy opens without the organizer, who comes back into the same session"),
 ];
 
 /// Runs the test. Logs and, where something fails, pictures go into `out`.
@@ -68,7 +77,10 @@ pub(crate) async fn run(out: &Path) -> anyhow::Result<()> {
         line: Vec::new(),
         link: String::new(),
         own: String::new(),
-        _relay: relay,
+        guest: None,
+        relay,
+        other_relay: None,
+        out: out.to_owned(),
     };
     let mut ledger = Ledger::default();
     for (at, (check, name)) in CHECKS.iter().enumerate() {
@@ -93,7 +105,13 @@ struct Test {
     line: Vec<usize>,
     link: String,
     own: String,
-    _relay: Relay,
+    /// Who is in the meeting beside the two windows, from one check to the next.
+    guest: Option<Guest>,
+    relay: Relay,
+    /// Knows nothing of the first one.
+    other_relay: Option<Relay>,
+    /// Where pictures go.
+    out: PathBuf,
 }
 
 impl Test {
@@ -112,9 +130,17 @@ impl Test {
             Check::Restart => self.restart().await,
             Check::Return => self.return_of_leo().await,
             Check::Bot => self.bot().await,
+            Check::Split => self.split().await,
+            Check::Merge => self.merge().await,
             Check::Cut => self.cut().await,
             Check::Device => self.device().await,
+            Check::Deputy => self.deputy().await,
         }
+    }
+
+    /// Both windows as they are now, for whoever looks at them later.
+    async fn picture(&self, name: &str) -> anyhow::Result<()> {
+        self.session.picture(None, &self.out.join(format!("{name}.png"))).await
     }
 
     async fn pictures(&self, out: &Path) {
