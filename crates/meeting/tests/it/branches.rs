@@ -1,6 +1,6 @@
 //! A split that heals: what one side knows and the other does not.
 
-use standfast_meeting::{Command, Phase};
+use standfast_meeting::{Admission, Command, Phase};
 use standfast_wire::control::Kind;
 
 use crate::life::meeting;
@@ -68,4 +68,23 @@ fn an_ack_that_did_not_come_is_read_again() {
     assert_eq!(room.see("mina").active.unwrap().confirmed, 2);
     room.pass(40_000);
     assert_eq!(room.devices["mina"].reads, 1, "once");
+}
+
+#[test]
+fn a_split_is_told_in_its_own_session_only() {
+    let mut room = meeting(&["mina", "leo"]);
+    split(&mut room, &["mina"]);
+    room.pass(30_000);
+    heal(&mut room, &["ines", "leo", "mina"]);
+    room.pass(40_000);
+    assert!(room.see("ines").split.is_some(), "the control");
+    let old = room.session_id();
+    room.command("ines", Command::End);
+    room.pass(2_000);
+    // The board is left, and is read before the next session is opened.
+    room.devices.clear();
+    room.organizer(&[], Admission::AnyoneWithLink);
+    room.pass(10_000);
+    assert_ne!(room.session_id(), old);
+    assert_eq!(room.see("ines").split, None);
 }

@@ -83,6 +83,7 @@ impl Joining {
     pub(crate) fn enter(core: &mut Core, session: Session) -> State {
         core.changed();
         core.sessions.follow(&session);
+        core.split = None; // of the session before
         core.journal.session(&session, core.now);
         if let Some(list) = session.deputies().cloned() {
             core.learn_deputies(list);

@@ -83,6 +83,7 @@ impl Live {
         let list = core.deputies.as_ref();
         let mut session = Session::create(&core.cfg, opening, list, &mut core.rng)?;
         core.sessions.follow(&session);
+        core.split = None; // of a session that was found dead
         let mut generator = Generator::opening(core, invitees);
         if let Some(end_hash) = generator.end_hash() {
             core.out.push_back(Output::OpenSession { session_id: session.id(), end_hash });
