@@ -87,6 +87,11 @@ impl Incoming {
         self.jitter.push_copy(now_us, ts, packet)
     }
 
+    /// The sender muted: nothing is made up for what does not come, until something does.
+    pub fn pause(&mut self) {
+        self.jitter.pause();
+    }
+
     /// Fills the next 10 ms; false if they are silence for want of anything to play. `deep` is shared by all who are pulled for one block.
     pub fn pull(&mut self, now_us: u64, deep: &mut DeepBudget, block: &mut Block) -> bool {
         let mut sounds = !self.ready.is_empty();
@@ -100,7 +105,9 @@ impl Incoming {
                     self.silent = true;
                     // Only to the end of this block: sound may begin with the next.
                     let mut noise = SILENT_BLOCK;
-                    self.comfort.fill(&mut noise);
+                    if !self.jitter.is_paused() {
+                        self.comfort.fill(&mut noise);
+                    }
                     let rest = self.ready.len()..BLOCK_SAMPLES;
                     self.ready.extend(&noise[rest]);
                     break;
@@ -116,7 +123,7 @@ impl Incoming {
         if self.concealed_run == 0 && !self.silent {
             self.comfort.learn(self.level);
         }
-        sounds || !self.comfort.is_over()
+        sounds || !(self.jitter.is_paused() || self.comfort.is_over())
     }
 
     fn decode(&mut self, packet: &[u8], adjust: Adjust, deep: &mut DeepBudget) {
@@ -162,7 +169,7 @@ impl Incoming {
         // A codec that cannot conceal leaves silence, which is the best that is left.
         let _ = self.decoder.conceal(deep.take(), &mut frame);
         self.concealed_run += 1;
-        if self.concealed_run >= MAX_CONCEALED_RUN {
+        if self.concealed_run >= MAX_CONCEALED_RUN || self.jitter.is_paused() {
             fade_out(&mut frame);
         }
         self.ready.extend(frame);
@@ -261,5 +268,30 @@ mod tests {
         }
         assert_eq!(incoming.stats().undecodable, 1);
         assert!(incoming.level().rms > 0.1);
+    }
+
+    #[test]
+    fn who_muted_is_silent_at_once_and_heard_again_at_once() {
+        let heard_after = |pauses: bool| {
+            let mut encoder = Encoder::new().unwrap();
+            let mut incoming = Incoming::new().unwrap();
+            let (mut block, mut heard) = (SILENT_BLOCK, 0);
+            for tick in 0..200_u64 {
+                if tick % 2 == 0 && !(100..180).contains(&tick) {
+                    let packet = encoder.encode(&tone(tick / 2)).unwrap();
+                    incoming.push(tick * 10_000, (tick / 2) as u32 * 960, &packet);
+                }
+                if tick == 100 && pauses {
+                    incoming.pause();
+                }
+                let mut deep = DeepBudget::PER_BLOCK;
+                incoming.pull(tick * 10_000 + 5_000, &mut deep, &mut block);
+                heard += u64::from((100..180).contains(&tick) && Level::of(&block).peak > 1e-3);
+            }
+            assert!(Level::of(&block).rms > 0.1, "heard again");
+            heard
+        };
+        assert!(heard_after(false) > 6, "the control");
+        assert!(heard_after(true) <= 4, "{}", heard_after(true));
     }
 }

@@ -159,6 +159,8 @@ pub struct JitterBuffer {
     since_adjust: u32,
     /// Frames should be shortened where it is inaudible, until one was.
     shorten: bool,
+    /// The sender said that nothing more comes for now.
+    paused: bool,
     stats: JitterStats,
 }
 
@@ -176,6 +178,7 @@ impl Default for JitterBuffer {
             least_delay_us: i64::MAX,
             since_adjust: 0,
             shorten: false,
+            paused: false,
             stats: JitterStats::default(),
         }
     }
@@ -205,6 +208,7 @@ impl JitterBuffer {
             self.stats.late += 1;
             return Push::Late;
         }
+        self.paused = false;
         self.hold(Slot { ts, packet, copy: false });
         if self.phase == Phase::Idle {
             self.phase = Phase::Filling;
@@ -273,6 +277,16 @@ impl JitterBuffer {
             self.stats.lost += 1;
             self.next_ts = self.slots.front().map(|slot| slot.ts);
         }
+    }
+
+    /// The sender muted: what is held is still played, and nothing is made up after it.
+    pub fn pause(&mut self) {
+        self.paused = true;
+    }
+
+    /// Whether the sender muted.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused
     }
 
     /// Decides on the next 20 ms. `ahead_us` is how much decoded sound is still to be played
@@ -365,7 +379,9 @@ impl JitterBuffer {
     }
 
     fn stall(&mut self) -> Pop {
-        if self.concealed_run >= MAX_CONCEALED_RUN {
+        // After the last word one frame fades out, against a click.
+        let over = self.paused && self.concealed_run > 0;
+        if over || self.concealed_run >= MAX_CONCEALED_RUN {
             // The sender stopped. What comes next starts anew with the full target delay.
             self.phase = Phase::Idle;
             return Pop::Silence;

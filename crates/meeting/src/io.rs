@@ -180,6 +180,11 @@ pub enum Output {
         /// It came with a later one, again.
         copy: bool,
     },
+    /// This member muted: nothing comes for now, and nothing is to be made up.
+    Paused {
+        /// Who.
+        idx: u16,
+    },
     /// Nothing more comes from this member.
     Forget {
         /// Who.

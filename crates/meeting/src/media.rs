@@ -220,6 +220,9 @@ impl Media {
                 if voice.muted != muted {
                     voice.muted = muted;
                     core.changed();
+                    if muted {
+                        core.out.push_back(Output::Paused { idx: kid.idx() });
+                    }
                 }
                 if let Some(report) = payload.packets().next() {
                     self.redundancy.reported(kid.idx(), read_report(report, me), core.ms());

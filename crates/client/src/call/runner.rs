@@ -282,6 +282,10 @@ impl Runner {
                 self.voice.play(idx.into(), media_ts, &packet, copy);
                 Ok(())
             }
+            (Output::Paused { idx }, _) => {
+                self.voice.pause(idx.into());
+                Ok(())
+            }
             (Output::Forget { idx }, _) => {
                 self.voice.forget(idx.into());
                 Ok(())

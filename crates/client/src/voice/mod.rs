@@ -184,6 +184,11 @@ impl Voice {
         }
     }
 
+    /// A speaker muted: what has come is played, and nothing is made up after it.
+    pub fn pause(&self, speaker: u64) {
+        let _ = self.to_playout.send(ToPlayout::Pause(speaker));
+    }
+
     /// Forgets a speaker who left: buffered sound, gain and statistics.
     pub fn forget(&self, speaker: u64) {
         // The thread lives as long as this voice, so sending fails only while stopping.

@@ -24,6 +24,7 @@ const SOUND: f32 = 1e-3;
 #[expect(clippy::large_enum_variant, reason = "nearly all are frames; a box would allocate each")]
 pub(super) enum ToPlayout {
     Frame { speaker: u64, media_ts: u32, arrival_us: u64, packet: Packet, copy: bool },
+    Pause(u64),
     Forget(u64),
     Gain(u64, f32),
     Output(Box<Sink>),
@@ -95,6 +96,11 @@ impl PlayoutThread {
                     Some(incoming) => incoming.push(arrival_us, media_ts, &packet),
                     None => return,
                 };
+            }
+            ToPlayout::Pause(speaker) => {
+                if let Some(speaker) = self.speakers.get_mut(&speaker) {
+                    speaker.incoming.pause();
+                }
             }
             ToPlayout::Forget(speaker) => {
                 self.speakers.remove(&speaker);

@@ -310,7 +310,10 @@ impl Room {
             Output::Play { idx, media_ts, packet, copy: false } => {
                 self.devices.get_mut(name).unwrap().heard.push((idx, media_ts, packet))
             }
-            Output::Forget { .. } | Output::Met { .. } | Output::Changed => {}
+            Output::Paused { .. }
+            | Output::Forget { .. }
+            | Output::Met { .. }
+            | Output::Changed => {}
         }
     }
 

@@ -78,6 +78,7 @@ impl Stage {
             }
             Output::ErasePrekey { .. }
             | Output::KeepDeputies { .. }
+            | Output::Paused { .. }
             | Output::Forget { .. }
             | Output::Met { .. }
             | Output::Changed => return Ok(()),

@@ -167,7 +167,10 @@ impl World<'_> {
                 self.devices[at].keychain.remove(&bundle_id);
             }
             Output::Play { idx, packet, copy, .. } => self.play(at, (idx, &packet), copy)?,
-            Output::Forget { .. } | Output::Met { .. } | Output::Changed => {}
+            Output::Paused { .. }
+            | Output::Forget { .. }
+            | Output::Met { .. }
+            | Output::Changed => {}
         }
         Ok(())
     }
