@@ -7,6 +7,7 @@
 mod args;
 mod clipboard;
 mod commands;
+mod keys;
 mod window;
 
 use anyhow::Context as _;
@@ -26,12 +27,17 @@ fn main() -> anyhow::Result<()> {
         .with_writer(std::io::stderr)
         .init();
     let desk = Desk::open(args.desk()).context("opening the profile")?;
-    let closing = desk.clone();
+    let (closing, following) = (desk.clone(), desk.clone());
     tauri::Builder::default()
         .manage(desk)
         .manage(clipboard::Clipboard::default())
         .invoke_handler(tauri::generate_handler![commands::subscribe, commands::dispatch])
-        .setup(move |app| Ok(window::open(app, &args)?))
+        .plugin(tauri_plugin_global_shortcut::Builder::new().build())
+        .setup(move |app| {
+            window::open(app, &args)?;
+            keys::follow(app.handle(), &following);
+            Ok(())
+        })
         .build(tauri::generate_context!())
         .context("building the app")?
         .run(move |_, event| {

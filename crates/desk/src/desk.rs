@@ -11,7 +11,8 @@ use standfast_client::profile::{Profile, display_name};
 use standfast_client::transport::RelayAddr;
 use standfast_crypto::{Fingerprint, Link};
 use standfast_ipc::{
-    AppView, Command, DeviceChoice, ErrorCode, Hint, Levels, RelayView, Reply, Setting, UiUpdate,
+    AppView, Command, DeviceChoice, ErrorCode, GlobalKeyState, Hint, Levels, RelayView, Reply,
+    Setting, UiUpdate,
 };
 use standfast_meeting::Phase;
 use standfast_vault::Vault;
@@ -28,6 +29,7 @@ use crate::prints::{Prints, parse_hex, parse_id};
 use crate::sound::{self, Sound};
 use crate::sound_figures::Sounding;
 use crate::standups::Book;
+use crate::talk::Talk;
 use crate::work::{Done, Worker};
 use crate::{DeskOptions, Request, Sink, levels};
 
@@ -58,6 +60,8 @@ pub(crate) struct State {
     /// A passphrase that was typed for the next call.
     pub(crate) given: Option<Given>,
     sinks: Vec<Sink>,
+    global_key: GlobalKeyState,
+    talk: Talk,
     sounding: Sounding,
     shown: Option<AppView>,
     revision: u64,
@@ -88,6 +92,8 @@ impl State {
             closing: Vec::new(),
             given: None,
             sinks: Vec::new(),
+            global_key: GlobalKeyState::default(),
+            talk: Talk::default(),
             sounding: Sounding::default(),
             shown: None,
             revision: 0,
@@ -108,6 +114,10 @@ impl State {
                     let _ = answer.send(outcome);
                 }
                 Ok(Request::Subscribe(sink)) => self.subscribe(sink),
+                Ok(Request::GlobalKey(state)) => {
+                    self.global_key = state;
+                    self.show();
+                }
                 Ok(Request::Done(done)) => {
                     self.done(*done);
                     self.show();
@@ -233,7 +243,7 @@ impl State {
             identity: self.identity.view(&self.vault, &mut self.prints),
             devices: devices_view,
             microphone_test: self.sound.test_view(),
-            settings: self.prefs.view(),
+            settings: self.prefs.view(self.global_key.clone()),
             standups: me.map(|me| self.book.standups(me, &present)).unwrap_or_default(),
             contacts: self.book.contacts(&mut self.prints),
             recent: self.book.recent(),
@@ -361,10 +371,24 @@ impl State {
                 intend(self.call()?, &command)?;
                 self.running_mut()?.standby.insert(idx);
             }
+            Command::TalkKey { down } => self.talk_key(down)?,
             Command::OpenMeeting => open(self.call()?)?,
             other => intend(self.call()?, &other)?,
         }
         Ok(Reply::Done)
+    }
+
+    /// Outside of a meeting the key means nothing, and that is no error.
+    fn talk_key(&mut self, down: bool) -> Outcome<()> {
+        let view = self.running.as_mut().and_then(Running::view);
+        let Some(microphone) = view.map(|view| view.meeting.microphone) else {
+            self.talk = Talk::default();
+            return Ok(());
+        };
+        match self.talk.key(self.prefs.talk_key, down, microphone) {
+            Some(muted) => intend(self.call()?, &Command::SetMuted { muted }),
+            None => Ok(()),
+        }
     }
 
     fn set_name(&mut self, name: &str) -> Outcome<()> {

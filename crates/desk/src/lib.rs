@@ -25,13 +25,14 @@ mod prints;
 mod sound;
 mod sound_figures;
 mod standups;
+mod talk;
 mod timeline;
 mod work;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use standfast_ipc::{Command, ErrorCode, Reply, UiError, UiUpdate};
+use standfast_ipc::{Command, ErrorCode, GlobalKeyState, Reply, UiError, UiUpdate};
 pub use standfast_vault::{KeychainSource, ProfileName, VaultError};
 use standfast_vault::{Vault, VaultOptions};
 
@@ -61,6 +62,7 @@ pub(crate) type Answer = Sender<Result<Reply, UiError>>;
 pub(crate) enum Request {
     Command(Box<Command>, Answer),
     Subscribe(Sink),
+    GlobalKey(GlobalKeyState),
     Done(Box<work::Done>),
     Close(Sender<()>),
 }
@@ -110,6 +112,11 @@ impl Desk {
     /// Sends a whole snapshot at once and after every change, until `sink` says that nobody listens.
     pub fn subscribe(&self, sink: Sink) {
         let _ = self.requests.send(Request::Subscribe(sink));
+    }
+
+    /// What became of the global talk key, which only the window system knows.
+    pub fn global_key_is(&self, state: GlobalKeyState) {
+        let _ = self.requests.send(Request::GlobalKey(state));
     }
 
     /// Leaves the meeting, erases what is in memory, and ends.

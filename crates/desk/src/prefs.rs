@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use standfast_client::voice::ProcessingConfig;
-use standfast_ipc::{DeviceChoice, Setting, Settings, Theme};
+use standfast_ipc::{DeviceChoice, GlobalKey, GlobalKeyState, Setting, Settings, TalkKey, Theme};
 use standfast_vault::Vault;
 
 use crate::errors::{Outcome, store};
@@ -15,6 +15,8 @@ pub(crate) struct Prefs {
     pub(crate) echo: bool,
     pub(crate) noise: bool,
     pub(crate) gain: bool,
+    pub(crate) talk_key: TalkKey,
+    pub(crate) global_key: Option<GlobalKey>,
     pub(crate) input: DeviceChoice,
     pub(crate) output: DeviceChoice,
     pub(crate) first_run_done: bool,
@@ -28,6 +30,8 @@ impl Default for Prefs {
             echo: processing.echo,
             noise: processing.noise,
             gain: processing.gain,
+            talk_key: TalkKey::default(),
+            global_key: None,
             input: DeviceChoice::FollowSystem,
             output: DeviceChoice::FollowSystem,
             first_run_done: false,
@@ -50,13 +54,16 @@ impl Prefs {
         ProcessingConfig { high_pass: true, echo: self.echo, noise: self.noise, gain: self.gain }
     }
 
-    pub(crate) fn view(&self) -> Settings {
+    pub(crate) fn view(&self, global_key_state: GlobalKeyState) -> Settings {
         Settings {
             theme: self.theme,
             echo_cancellation: self.echo,
             noise_reduction: self.noise,
             even_volume: self.gain,
             cover_traffic: false,
+            talk_key: self.talk_key,
+            global_key: self.global_key,
+            global_key_state,
         }
     }
 
@@ -67,6 +74,8 @@ impl Prefs {
             Setting::EchoCancellation { on } => self.echo = *on,
             Setting::NoiseReduction { on } => self.noise = *on,
             Setting::EvenVolume { on } => self.gain = *on,
+            Setting::TalkKey { does } => self.talk_key = *does,
+            Setting::GlobalKey { key } => self.global_key = *key,
             Setting::CoverTraffic { .. } | Setting::Relay { .. } => {}
         }
     }

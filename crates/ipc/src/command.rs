@@ -201,6 +201,11 @@ pub enum Command {
         /// Muted.
         muted: bool,
     },
+    /// The talk key goes down or up. What that means is a setting; outside of a meeting, nothing.
+    TalkKey {
+        /// Down.
+        down: bool,
+    },
     /// Leaves the meeting, at any phase of it. Whoever is next looks after the key.
     Leave,
     /// Ends the meeting for everyone.

@@ -39,6 +39,7 @@ mod people;
 mod settings;
 mod sound;
 mod standup;
+mod talk;
 mod timeline;
 mod update;
 
@@ -71,5 +72,6 @@ pub use standup::{
     Arrival, Contact, LinkPreview, RecentMeeting, RelayReach, Standup, StandupMember,
     StandupPassphrase,
 };
+pub use talk::{GlobalKey, GlobalKeyState, TalkKey};
 pub use timeline::{Confirmation, KeyPhase, KeyReason, TimelineEntry};
 pub use update::{Levels, MemberLevel, UiUpdate};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{GlobalKey, GlobalKeyState, TalkKey};
+
 /// One sound device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -95,6 +97,12 @@ pub struct Settings {
     pub even_volume: bool,
     /// Silence is sent while muted.
     pub cover_traffic: bool,
+    /// What the talk key does.
+    pub talk_key: TalkKey,
+    /// The talk key that works from anywhere, if one is wanted.
+    pub global_key: Option<GlobalKey>,
+    /// Whether it does.
+    pub global_key_state: GlobalKeyState,
 }
 
 /// One change of the settings.
@@ -126,6 +134,16 @@ pub enum Setting {
     CoverTraffic {
         /// On or off.
         on: bool,
+    },
+    /// What the talk key does.
+    TalkKey {
+        /// What.
+        does: TalkKey,
+    },
+    /// The talk key that works from anywhere.
+    GlobalKey {
+        /// Which, if any.
+        key: Option<GlobalKey>,
     },
     /// The relay for new standups.
     Relay {

@@ -62,6 +62,10 @@ export function fakeBackend(query: URLSearchParams): Backend {
         return change({ settings: { ...s, evenVolume: setting.on } });
       case "cover_traffic":
         return change({ settings: { ...s, coverTraffic: setting.on } });
+      case "talk_key":
+        return change({ settings: { ...s, talkKey: setting.does } });
+      case "global_key":
+        return change({ settings: { ...s, globalKey: setting.key, globalKeyState: setting.key === null ? { kind: "off" } : setting.key === "pause" ? { kind: "unavailable" } : { kind: "works", shown: null } } });
       case "relay":
         return change({ relay: { address: setting.address || null } });
     }
@@ -192,6 +196,9 @@ export function fakeBackend(query: URLSearchParams): Backend {
         return { kind: "journal", journal: command.meeting === "m2" ? { ...JOURNAL, chain: null, rows: [] } : stretched(JOURNAL, query.get("names")) };
       case "export_journal":
         return { kind: "saved", path: `/home/ines/Documents/harbour-team.${command.form === "json" ? "json" : "md"}` };
+      case "talk_key":
+        if (view.meeting?.microphone.kind === "open" || view.meeting?.microphone.kind === "muted") meeting({ microphone: { kind: command.down ? "open" : "muted" } });
+        break;
       case "start_spoken_code":
         meeting({ spoken: { kind: "running", have: 3, of: 5 } });
         break;

@@ -255,7 +255,11 @@ request: string, } | { "kind": "set_muted",
 /**
  * Muted.
  */
-muted: boolean, } | { "kind": "leave" } | { "kind": "end_for_all" } | { "kind": "dismiss_meeting" } | { "kind": "rotate_now" } | { "kind": "verify",
+muted: boolean, } | { "kind": "talk_key",
+/**
+ * Down.
+ */
+down: boolean, } | { "kind": "leave" } | { "kind": "end_for_all" } | { "kind": "dismiss_meeting" } | { "kind": "rotate_now" } | { "kind": "verify",
 /**
  * [`crate::Fingerprint::id`], as shown when it was compared.
  */
@@ -504,6 +508,18 @@ digits: string,
  * The text inside the QR code: the whole fingerprint.
  */
 qr: string, };
+/**
+ * A key that works while another program has the focus.
+ */
+export type GlobalKey = "ctrl_alt_space" | "ctrl_shift_space" | "f8" | "f9" | "pause";
+/**
+ * Whether the global key works.
+ */
+export type GlobalKeyState = { "kind": "off" } | { "kind": "asking" } | { "kind": "works",
+/**
+ * What the system calls it, where the system chooses (Wayland).
+ */
+shown: string | null, } | { "kind": "unavailable" };
 /**
  * The sign of life of whoever looks after the key.
  */
@@ -1414,7 +1430,15 @@ on: boolean, } | { "kind": "cover_traffic",
 /**
  * On or off.
  */
-on: boolean, } | { "kind": "relay",
+on: boolean, } | { "kind": "talk_key",
+/**
+ * What.
+ */
+does: TalkKey, } | { "kind": "global_key",
+/**
+ * Which, if any.
+ */
+key: GlobalKey | null, } | { "kind": "relay",
 /**
  * `host` or `host:port`.
  */
@@ -1442,7 +1466,19 @@ evenVolume: boolean,
 /**
  * Silence is sent while muted.
  */
-coverTraffic: boolean, };
+coverTraffic: boolean,
+/**
+ * What the talk key does.
+ */
+talkKey: TalkKey,
+/**
+ * The talk key that works from anywhere, if one is wanted.
+ */
+globalKey: GlobalKey | null,
+/**
+ * Whether it does.
+ */
+globalKeyState: GlobalKeyState, };
 /**
  * What is known of the sign of life of whoever looks after the key.
  */
@@ -1656,6 +1692,10 @@ atMs: number,
  * Everyone has confirmed that epoch or a later one.
  */
 settled: boolean, };
+/**
+ * What the key does.
+ */
+export type TalkKey = "hold_to_talk" | "hold_to_mute" | "toggle";
 /**
  * Light, dark, or as the system says.
  */

@@ -3,7 +3,8 @@ import { app } from "./app.svelte";
 import { nextLandmark } from "./focus";
 
 const CONTROLS = "button, input, select, textarea, a[href], summary, dialog, [role='slider']";
-let talking = false;
+/** The talk key is down. What it does is a setting, which the other side knows. */
+let held = false;
 
 const dialogOpen = () => document.querySelector("dialog[open]") !== null;
 const onControl = (target: EventTarget | null) => target instanceof Element && target.closest(CONTROLS) !== null;
@@ -13,16 +14,10 @@ function toggleMute(): void {
   if (app.inMeeting && (kind === "open" || kind === "muted")) void app.send({ kind: "set_muted", muted: kind === "open" });
 }
 
-function startTalking(event: KeyboardEvent): void {
-  if (!app.inMeeting || event.repeat || talking || app.meeting?.microphone.kind !== "muted") return;
-  talking = true;
-  void app.send({ kind: "set_muted", muted: false });
-}
-
-function stopTalking(): void {
-  if (!talking) return;
-  talking = false;
-  void app.send({ kind: "set_muted", muted: true });
+function talkKey(down: boolean): void {
+  if (held === down || (down && !app.inMeeting)) return;
+  held = down;
+  void app.send({ kind: "talk_key", down });
 }
 
 /** Runs what belongs to a key, and says whether there was something. */
@@ -36,7 +31,7 @@ function run(event: KeyboardEvent): boolean {
     else return false;
     return true;
   }
-  if (event.key === " " && !chord && !onControl(event.target)) return startTalking(event), app.inMeeting;
+  if (event.key === " " && !chord && !onControl(event.target)) return talkKey(true), app.inMeeting;
   if (!chord) return false;
   const key = event.key.toLowerCase();
   if (key === "/") return app.go({ kind: "settings", page: "shortcuts" }), true;
@@ -52,7 +47,7 @@ export function listenToKeys(): void {
     if (run(event)) event.preventDefault();
   });
   window.addEventListener("keyup", (event) => {
-    if (event.key === " ") stopTalking();
+    if (event.key === " ") talkKey(false);
   });
-  window.addEventListener("blur", stopTalking);
+  window.addEventListener("blur", () => talkKey(false));
 }

@@ -518,6 +518,24 @@ export const en = {
     rtt: (word: string, ms: number) => `${word}, ${ms} ms`,
   },
 
+  talk: {
+    title: "Talk key",
+    modes: { hold_to_talk: "Hold to talk", hold_to_mute: "Hold to mute", toggle: "Press to switch" },
+    hints: {
+      hold_to_talk: "Space opens a muted microphone as long as you hold it.",
+      hold_to_mute: "Space mutes an open microphone as long as you hold it.",
+      toggle: "Each press of Space mutes or unmutes.",
+    },
+    global: "From any program",
+    none: "Only in this window",
+    keys: { ctrl_alt_space: "Ctrl Alt Space", ctrl_shift_space: "Ctrl Shift Space", f8: "F8", f9: "F9", pause: "Pause" },
+    off: "Space works while this window has the focus.",
+    asking: "Asking the system…",
+    works: "Works while you use other programs, too.",
+    worksAs: (shown: string) => `Works while you use other programs, too. The system set it to: ${shown}.`,
+    unavailable: "The system does not allow this key, or another program has it. Space still works in this window.",
+  },
+
   sound: {
     title: "How the sound travels",
     open: "How the sound travels",
@@ -857,9 +875,6 @@ export const en = {
     noise: ["Noise reduction", "Removes fans and typing"],
     even: ["Even out my volume", "Everyone hears you about equally loud"],
     cover: ["Cover traffic", "Sends silence while you are muted, so the network cannot tell when you speak. Uses more data."],
-    ptt: "Push to talk",
-    pttHint: "Works while this window has the focus.",
-    pttHold: "Hold",
     theme: "Theme",
     themes: { system: "As the system", light: "Light", dark: "Dark" },
     relayAddress: "Relay for new standups",
