@@ -96,6 +96,22 @@ impl Others {
     }
 }
 
+/// A live branch that is to end in ours, and cannot of itself: it removed somebody whom ours still
+/// lists, and those who follow it may not come to where that one is.
+pub(crate) fn removes_ours(s: &History, organizer: Fingerprint, now_ms: u64) -> Option<Hash> {
+    let tip = s.chain.tip();
+    let head = s.chain.head()?;
+    s.others.live(now_ms).find(|h| {
+        let beside = !s.chain.descends(&tip, h) && !s.chain.descends(h, &tip);
+        let by = s.chain.node(h).map(|node| node.link.generator());
+        let stays_out = by.is_none_or(|by| s.chain.is_removed(by)) || s.left_here(h);
+        let ours = prefer(&s.chain, organizer, &tip, h) == Ordering::Less;
+        let removed = || s.chain.merged_removed(&tip, Some(h));
+        let listed = || removed().into_iter().any(|fp| head.entry_of(fp).is_some());
+        beside && ours && !stays_out && !s.chain.has_merged(h) && listed()
+    })
+}
+
 /// The live branch to move to instead of the one that this device follows, if there is one.
 /// `alive`: this device's own generator lives.
 pub(crate) fn better(

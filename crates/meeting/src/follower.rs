@@ -126,6 +126,9 @@ impl Follower {
             let Some(node) = s.chain.node(&h) else { break };
             standing = stands(core.me(), s, &node.link);
             s.history.follow(core, h);
+            if standing == Standing::Dropped && s.chain.is_removed(core.me()) {
+                standing = Standing::Removed; // in a branch that ends in this one
+            }
             if before != (s.chain.generator(), s.chain.term()) {
                 self.watch.new_term(core.ms());
                 self.left_ms = None;

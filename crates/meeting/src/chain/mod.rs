@@ -200,7 +200,11 @@ impl Chain {
 
     /// Whom the branch that ends with `merged` removed since it parted from the one of `base`: what
     /// was before that, `base` knows, and may have lifted.
-    fn merged_removed(&self, base: &Hash, merged: Option<&Hash>) -> BTreeSet<Fingerprint> {
+    pub(crate) fn merged_removed(
+        &self,
+        base: &Hash,
+        merged: Option<&Hash>,
+    ) -> BTreeSet<Fingerprint> {
         let Some(node) = merged.and_then(|h| self.nodes.get(h)) else { return BTreeSet::new() };
         let parted = self.fork(base, &node.link.h).ancestor;
         let since = |fp: &Fingerprint| match parted {
@@ -208,6 +212,13 @@ impl Chain {
             _ => true,
         };
         node.removed.iter().filter(|fp| since(fp)).copied().collect()
+    }
+
+    /// Whether `h` has ended in this device's branch.
+    pub(crate) fn has_merged(&self, h: &Hash) -> bool {
+        let mut merges =
+            self.path(&self.tip()).into_iter().filter_map(|n| n.link.announce.merged_h);
+        merges.any(|merged| self.descends(&merged, h))
     }
 
     /// Whether somebody who was removed at `ancestor` was let in again on the way from there to `h`,

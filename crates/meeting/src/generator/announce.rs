@@ -77,7 +77,10 @@ impl Generator {
         // Invited members who are about to arrive cannot do so in another epoch than the first.
         pending.joins.extend(std::mem::take(&mut self.arriving).into_values().map(|(h, _)| h));
         let takes_over = s.chain.generator() != Some(core.me());
-        let merged = (!takes_over).then(|| merged_head(s, &pending)).flatten();
+        let merged = (!takes_over).then(|| merged_head(core, s, &pending)).flatten();
+        changes
+            .removed
+            .extend(s.chain.merged_removed(&s.chain.tip(), merged.map(|(h, _)| h).as_ref()));
         let locked = locked_by(s, merged, &changes);
         if locked {
             super::bar_newcomers(s, &mut changes);
@@ -224,16 +227,16 @@ fn locked_by(s: &Seated, merged: Option<(Hash, (u32, u32))>, changes: &Changes) 
     changes.locked.unwrap_or(before)
 }
 
-/// The newest head of another branch from which somebody of `pending` comes: it ends in ours.
-fn merged_head(s: &Seated, pending: &Pending) -> Option<(Hash, (u32, u32))> {
+/// The newest head of another branch from which somebody of `pending` comes, or which removed
+/// somebody: it ends in ours. One that removed this device cannot.
+fn merged_head(core: &Core, s: &Seated, pending: &Pending) -> Option<(Hash, (u32, u32))> {
     let tip = s.chain.tip();
-    let merged = |h: &Hash| {
-        let mut merges = s.chain.path(&tip).into_iter().filter_map(|n| n.link.announce.merged_h);
-        merges.any(|m| s.chain.descends(&m, h))
-    };
     let heads = pending.joins.iter().filter_map(|h| known_head(s, h));
     heads
-        .filter(|h| !s.chain.descends(&tip, h) && !s.chain.descends(h, &tip) && !merged(h))
+        .chain(pending.ends)
+        .filter(|h| !s.chain.descends(&tip, h) && !s.chain.descends(h, &tip))
+        .filter(|h| !s.chain.has_merged(h))
+        .filter(|h| !s.chain.merged_removed(&tip, Some(h)).contains(&core.me()))
         .filter_map(|h| Some((h, s.chain.node(&h)?.link.number())))
         .max_by_key(|(h, (_, epoch))| (*epoch, *h))
 }

@@ -155,6 +155,11 @@ impl Generator {
         self.pending.forced = true;
     }
 
+    /// The branch that ends with `h` ends in this one at the next announce, which is now.
+    pub(crate) fn merge(&mut self, h: Hash) {
+        (self.pending.ends, self.pending.forced) = (Some(h), true);
+    }
+
     /// A confirmation shows that its author has the wrap, and may be an invited member's arrival.
     pub(crate) fn acked(
         &mut self,

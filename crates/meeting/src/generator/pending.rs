@@ -19,6 +19,8 @@ pub(super) struct Pending {
     pub(super) gone: BTreeMap<Fingerprint, Reason>,
     /// This generator's first announce, or its answer to another branch.
     pub(super) forced: bool,
+    /// Another branch that ends in this one, with what it removed.
+    pub(super) ends: Option<Hash>,
 }
 
 impl Pending {

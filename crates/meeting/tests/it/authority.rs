@@ -10,7 +10,7 @@ use crate::life::meeting;
 use crate::room::{Room, identity};
 
 /// Ines organizes; Mina and Jonas are scheduled, so hosts; Leo was let in.
-fn team() -> Room {
+pub fn team() -> Room {
     let mut room = Room::new();
     room.organizer(&["mina", "jonas"], Admission::Lobby);
     room.pass(100);

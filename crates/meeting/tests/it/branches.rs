@@ -1,8 +1,9 @@
 //! A split that heals: what one side knows and the other does not.
 
-use standfast_meeting::{Admission, Command, Phase};
+use standfast_meeting::{Admission, Command, LeftWhy, Phase};
 use standfast_wire::control::Kind;
 
+use crate::authority::team;
 use crate::life::meeting;
 use crate::room::{Room, identity};
 
@@ -87,4 +88,18 @@ fn a_split_is_told_in_its_own_session_only() {
     room.pass(10_000);
     assert_ne!(room.session_id(), old);
     assert_eq!(room.see("ines").split, None);
+}
+
+#[test]
+fn a_removal_on_the_other_side_of_a_split_holds_for_both_when_it_heals() {
+    let mut room = team();
+    split(&mut room, &["mina"]);
+    room.command("mina", Command::Remove(identity("leo").fingerprint()));
+    room.pass(30_000);
+    assert!(room.see("mina").generator && room.see("ines").generator);
+    assert_eq!(room.see("leo").phase, Phase::Live, "the control");
+    room.tamper = None;
+    room.pass(40_000);
+    assert_eq!(room.see("leo").phase, Phase::Left(LeftWhy::Removed));
+    assert_eq!(room.hearers("ines", 96_000), ["jonas", "mina"]);
 }

@@ -9,7 +9,7 @@ use standfast_crypto::Fingerprint;
 use standfast_wire::control::{Alive, Hash, HeadAsk, Kind, Reason};
 use standfast_wire::relay::{Envelope, SLOT_HEARTBEAT, SLOT_LOG};
 
-use crate::branch::better;
+use crate::branch::{better, removes_ours};
 use crate::core::Core;
 use crate::epoch::{Epoch, Epochs};
 use crate::follower::{Due, Follower, Standing};
@@ -389,6 +389,9 @@ impl Live {
         }
         if self.seated.must_answer(core) {
             generator.force();
+        }
+        if let Some(h) = removes_ours(&self.seated.history, core.cfg.organizer, core.ms()) {
+            generator.merge(h);
         }
         if let Err(refusal) = generator.tick(core, &mut self.seated) {
             core.refused(refusal);
