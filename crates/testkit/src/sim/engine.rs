@@ -47,7 +47,10 @@ impl World<'_> {
             return Err(format!("shows something else without saying so: {shown:?}, now {now:?}"));
         }
         let after = self.devices[at].shown().and_then(|shown| shown.active);
-        let under: Vec<_> = before.into_iter().chain(after).map(|(h, _)| h).collect();
+        // A device that stalled takes the coming epoch into use and the one after it at once.
+        let coming = shown.and_then(|shown| shown.coming);
+        let passed = coming.filter(|_| after.is_some() && after != before && after != coming);
+        let under: Vec<_> = before.into_iter().chain(passed).chain(after).map(|(h, _)| h).collect();
         for output in outputs {
             self.carry_out(at, output, &under)?;
         }
