@@ -65,6 +65,9 @@ impl World<'_> {
         let (kind, confirmed) = self.truth.posted(self.devices[at].fp, envelope)?;
         if let (Some(h), Some(process)) = (confirmed, self.devices[at].process.as_mut()) {
             process.held.insert(h);
+            if !process.installed.iter().any(|(known, _)| *known == h) {
+                process.installed.push((h, self.now_ms));
+            }
         }
         let brings = self.truth.brings(envelope);
         if let (Some(h), Some(process)) = (brings, self.devices[at].process.as_mut()) {
