@@ -333,7 +333,7 @@ impl Generator {
         (self.rotate_at_ms <= now_ms).then_some(Reason::Timer)
     }
 
-    fn beat(&mut self, core: &mut Core, s: &mut Seated) {
+    pub(crate) fn beat(&mut self, core: &mut Core, s: &mut Seated) {
         self.next_heartbeat_ms = core.ms() + HEARTBEAT_MS;
         let (Some(epoch), Some(head)) = (s.epochs.newest(), s.chain.head()) else { return };
         let heartbeat = Heartbeat {

@@ -1,5 +1,8 @@
 //! Hosts, orders, locks, removals, bots and new devices; takeover and handover.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use standfast_crypto::PairingCode;
 use standfast_frame::ParsedFrame;
 use standfast_meeting::{Admission, Command, LeftWhy, Part, Phase, Presence, Reason};
@@ -320,4 +323,26 @@ fn a_wish_for_a_new_key_shown_again_brings_none() {
     room.command("mina", Command::RotateNow);
     room.pass(2_500);
     assert_eq!(room.see("ines").active.unwrap().number, before + 1);
+}
+
+#[test]
+fn a_generator_that_is_back_shows_itself_before_anyone_takes_over() {
+    let mut room = meeting(&["mina"]);
+    let number = room.see("mina").active.unwrap().number;
+    let (reader, asked) = (room.reader(), Rc::new(Cell::new(false)));
+    let asks = Rc::clone(&asked);
+    // Nobody hears the organizer, who does not know; its answer to the question is lost, too.
+    room.tamper = Some(Box::new(move |to, envelope| {
+        asks.set(asks.get() || (to == "ines" && reader(envelope).kind == Kind::HeadAsk));
+        (to == "ines").then(|| envelope.clone())
+    }));
+    while !asked.get() {
+        room.pass(20);
+    }
+    room.tamper = None;
+    room.disconnect("ines");
+    room.connect("ines");
+    room.pass(3_000);
+    assert!(room.see("ines").generator && !room.see("mina").generator);
+    assert_eq!(room.see("mina").active.unwrap().number, number);
 }

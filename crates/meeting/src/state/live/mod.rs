@@ -262,7 +262,10 @@ impl Live {
             Role::Generator(generator) => {
                 generator.repeat(core);
                 self.seated.seat.repeat_ack(core);
-                if !brief {
+                if brief {
+                    // Who has not heard it for longer than it was away is about to take over.
+                    generator.beat(core, &mut self.seated);
+                } else {
                     generator.renew_seat(core, &mut self.seated);
                     let ask = HeadAsk { at_h: self.seated.chain.tip(), nonce: core.nonce() };
                     core.post(&self.seated.session, Kind::HeadAsk, SLOT_LOG, &ask, None);
