@@ -13,7 +13,7 @@ use standfast_meeting::{
 };
 use standfast_relay::hub::ConnectionId;
 use standfast_wire::control::{Hash, Sealed};
-use standfast_wire::relay::{EndSession, Envelope, Post, ToRelay};
+use standfast_wire::relay::{BoardId, EndSession, Envelope, Post, ToRelay};
 
 use super::dice::Dice;
 use super::look::Look;
@@ -61,6 +61,8 @@ pub(crate) struct Stage {
     pub(crate) posted: Vec<Posted>,
     /// Frames that honest devices sent.
     pub(crate) frames: Vec<(Who, Vec<u8>)>,
+    /// The session of each board that the relay named.
+    pub(crate) boards: BTreeMap<BoardId, Hash>,
     pub(crate) now: Now,
     pub(crate) censor: Option<Censor>,
     /// What the censor kept, in order.
@@ -90,6 +92,7 @@ impl Stage {
             devices: BTreeMap::new(),
             posted: Vec::new(),
             frames: Vec::new(),
+            boards: BTreeMap::new(),
             now,
             censor: None,
             withheld: Vec::new(),

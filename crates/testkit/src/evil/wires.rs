@@ -129,7 +129,9 @@ impl Stage {
     fn told(&mut self, who: Who, message: ToClient) -> Held {
         match message {
             ToClient::Welcome(welcome) => {
-                self.input(who, Input::Boards(welcome.boards.as_slice().len()))
+                let boards = welcome.boards.as_slice();
+                self.boards.extend(boards.iter().map(|b| (b.board_id, b.session_id)));
+                self.input(who, Input::Boards(boards.len()))
             }
             ToClient::Delivered(delivered) => {
                 let (poster, envelope) = (delivered.from, delivered.envelope);
@@ -143,11 +145,13 @@ impl Stage {
                 }
                 self.input(who, Input::Delivered { poster, envelope: &envelope })
             }
-            ToClient::CaughtUp(_) => {
-                let Some(session_id) = self.posted.last().map(|p| p.envelope.session_id) else {
-                    return Ok(());
-                };
-                self.input(who, Input::CaughtUp { session_id })
+            ToClient::CaughtUp(at) => {
+                let session_id = self.boards.get(&at.board_id).copied();
+                session_id.map_or(Ok(()), |id| self.input(who, Input::CaughtUp { session_id: id }))
+            }
+            ToClient::BoardOpened(board) => {
+                self.boards.insert(board.board_id, board.session_id);
+                Ok(())
             }
             ToClient::BoardGone(_) => {
                 self.deleted += 1;
