@@ -25,7 +25,8 @@ pub(crate) type Who = &'static str;
 
 /// A message as the relay holds it in its hands.
 pub(crate) enum Parcel<'p> {
-    Control(&'p Sealed),
+    /// And by whose connection it was posted.
+    Control(&'p Sealed, [u8; 32]),
     /// By whom.
     Media(Who),
     Gone,
@@ -114,7 +115,7 @@ impl Stage {
         self.identity(name).fingerprint()
     }
 
-    fn pseudonym(&mut self, name: &str) -> Pseudonym {
+    pub(crate) fn pseudonym(&mut self, name: &str) -> Pseudonym {
         let meeting_id = self.link.meeting_id;
         self.identity(name).pseudonym(NAME, &meeting_id)
     }

@@ -138,7 +138,7 @@ impl Stage {
                 let keys = self.keys_for(who);
                 let passes = unbox(&keys, &envelope)
                     .or_else(|| unbox(&self.link.keys(), &envelope))
-                    .is_none_or(|s| self.passes(who, &Parcel::Control(&s)));
+                    .is_none_or(|s| self.passes(who, &Parcel::Control(&s, poster)));
                 if !passes {
                     self.withheld.push((who, poster, envelope));
                     return Ok(());

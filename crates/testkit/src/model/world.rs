@@ -1,11 +1,13 @@
 //! The world that a course of events leads to, and what is seen in it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use standfast_crypto::sha256;
 use standfast_meeting::{Admission, Command, Phase};
+use standfast_wire::codec::to_bytes;
+use standfast_wire::control::Sealed;
 
 use super::{Action, Condition, Seen};
 use crate::evil::Held;
@@ -28,7 +30,13 @@ const TOGETHER_MS: u64 = 15_000 + 15_000 + 5_000 + SETTLED_MS;
 #[derive(Default)]
 struct Weather {
     cut: Option<Who>,
+    /// What was posted before the split began is on both sides: digests of the letters.
+    before: BTreeSet<[u8; 32]>,
     lost: Option<Who>,
+}
+
+fn digest_of(sealed: &Sealed) -> [u8; 32] {
+    sha256(&to_bytes(sealed))
 }
 
 pub(super) struct World {
@@ -51,17 +59,20 @@ impl World {
         let three = stage.hearers("ines")?.len() == 2;
         stage.must(three, "the meeting did not begin")?;
         let people: BTreeMap<[u8; 32], Who> =
-            NAMES.iter().map(|who| (stage.fp(who).0, *who)).collect();
+            NAMES.iter().map(|who| (stage.pseudonym(who).public(), *who)).collect();
         let weather = Rc::<RefCell<Weather>>::default();
         let outside = Rc::clone(&weather);
         stage.censor = Some(Box::new(move |to, parcel| {
             let weather = outside.borrow();
             let from = match parcel {
-                Parcel::Control(sealed) => people.get(&sealed.from).copied(),
+                // Who posted it: somebody on this side may show what another wrote.
+                Parcel::Control(sealed, _) if weather.before.contains(&digest_of(sealed)) => None,
+                Parcel::Control(_, poster) => people.get(poster).copied(),
                 Parcel::Media(who) => Some(*who),
                 Parcel::Gone => None,
             };
-            let across = weather.cut.is_some_and(|cut| (to == cut) != (from == Some(cut)));
+            let across = |cut| from.is_some_and(|from| (to == cut) != (from == cut));
+            let across = weather.cut.is_some_and(across);
             weather.lost != Some(to) && !(across && to != OUTSIDER)
         }));
         let mut world = Self { stage, weather, left: [false; 3] };
@@ -93,7 +104,9 @@ impl World {
                 self.start(who)
             }
             Action::Cut(who) => {
-                self.weather.borrow_mut().cut = Some(NAMES[who]);
+                let before = self.stage.posted.iter().map(|posted| digest_of(&posted.sealed));
+                let mut weather = self.weather.borrow_mut();
+                (weather.cut, weather.before) = (Some(NAMES[who]), before.collect());
                 Ok(())
             }
             Action::Heal => self.heal(),

@@ -171,7 +171,7 @@ pub(super) fn withheld_acks(seed: u64, most: u64) -> Result<Outcome, Fault> {
         let (hidden, authors) = (to.clone(), from.clone());
         let authors: Vec<_> = authors.iter().map(|who| stage.fp(who).0).collect();
         stage.censor = Some(Box::new(move |who, p| match p {
-            Parcel::Control(s) if s.kind == Kind::Ack => {
+            Parcel::Control(s, _) if s.kind == Kind::Ack => {
                 !(hidden.contains(&who) && authors.contains(&s.from))
             }
             _ => true,
@@ -219,7 +219,7 @@ pub(super) fn withheld_wraps(seed: u64, most: u64) -> Result<Outcome, Fault> {
         }
         let hidden = to.clone();
         stage.censor = Some(Box::new(move |who, p| {
-            !(hidden.contains(&who) && matches!(p, Parcel::Control(s) if s.kind == Kind::Wrap))
+            !(hidden.contains(&who) && matches!(p, Parcel::Control(s, _) if s.kind == Kind::Wrap))
         }));
         stage.command("ines", Command::RotateNow)?;
         let (h, _) = stage.head()?;

@@ -17,7 +17,8 @@ const EACH: u64 = 100;
 
 /// A new epoch whose confirmations nobody gets.
 fn unconfirmed(stage: &mut Stage) -> Held<Hash> {
-    stage.censor = Some(Box::new(|_, p| !matches!(p, Parcel::Control(s) if s.kind == Kind::Ack)));
+    stage.censor =
+        Some(Box::new(|_, p| !matches!(p, Parcel::Control(s, _) if s.kind == Kind::Ack)));
     stage.withheld.clear();
     stage.command("ines", Command::RotateNow)?;
     Ok(stage.head()?.0)

@@ -30,7 +30,7 @@ pub(super) fn reveal_changed(seed: u64, most: u64) -> Result<Outcome, Fault> {
         // The cheat's device is ours: the honest one in its place hears and says nothing of it.
         stage.censor = Some(Box::new(move |to, p| {
             let sas = |k| matches!(k, Kind::SasCommit | Kind::SasReveal);
-            !(to == cheat && matches!(p, Parcel::Control(s) if sas(s.kind)))
+            !(to == cheat && matches!(p, Parcel::Control(s, _) if sas(s.kind)))
         }));
         stage.command(starts, Command::StartSpokenCode)?;
         let commit = stage.newest(Kind::SasCommit).map(read::<SasCommit>);

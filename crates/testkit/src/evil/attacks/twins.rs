@@ -68,7 +68,7 @@ pub(super) fn restored_generator(seed: u64, most: u64) -> Result<Outcome, Fault>
     // Whoever saw only the other one follows that.
     here.censor = Some(Box::new(|to, p| {
         let hidden =
-            matches!(p, Parcel::Control(s) if matches!(s.kind, Kind::Announce | Kind::Wrap));
+            matches!(p, Parcel::Control(s, _) if matches!(s.kind, Kind::Announce | Kind::Wrap));
         !(to == "mina" && hidden)
     }));
     here.command("ines", Command::RotateNow)?;
@@ -110,7 +110,7 @@ pub(super) fn two_boards(seed: u64, most: u64) -> Result<Outcome, Fault> {
             sides.iter().map(|(who, side)| (stage.fp(who).0, *side)).collect();
         let (of, seen) = (sides.clone(), fps.clone());
         stage.censor = Some(Box::new(move |to, p| match p {
-            Parcel::Control(s) => seen.get(&s.from).is_none_or(|side| *side == of[to]),
+            Parcel::Control(s, _) => seen.get(&s.from).is_none_or(|side| *side == of[to]),
             _ => true,
         }));
         let hides = stage.dice.between(9_000, 40_000);
