@@ -97,8 +97,14 @@ impl Others {
 }
 
 /// A live branch that is to end in ours, and cannot of itself: it removed somebody whom ours still
-/// lists, and those who follow it may not come to where that one is.
-pub(crate) fn removes_ours(s: &History, organizer: Fingerprint, now_ms: u64) -> Option<Hash> {
+/// lists, and those who follow it may not come to where that one is. One that removed `me`, who
+/// looks after the key here, does not end here: people decide.
+pub(crate) fn removes_ours(
+    s: &History,
+    me: Fingerprint,
+    organizer: Fingerprint,
+    now_ms: u64,
+) -> Option<Hash> {
     let tip = s.chain.tip();
     let head = s.chain.head()?;
     s.others.live(now_ms).find(|h| {
@@ -106,9 +112,11 @@ pub(crate) fn removes_ours(s: &History, organizer: Fingerprint, now_ms: u64) -> 
         let by = s.chain.node(h).map(|node| node.link.generator());
         let stays_out = by.is_none_or(|by| s.chain.is_removed(by)) || s.left_here(h);
         let ours = prefer(&s.chain, organizer, &tip, h) == Ordering::Less;
-        let removed = || s.chain.merged_removed(&tip, Some(h));
-        let listed = || removed().into_iter().any(|fp| head.entry_of(fp).is_some());
-        beside && ours && !stays_out && !s.chain.has_merged(h) && listed()
+        let takes_out = || {
+            let removed = s.chain.merged_removed(&tip, Some(h));
+            !removed.contains(&me) && removed.into_iter().any(|fp| head.entry_of(fp).is_some())
+        };
+        beside && ours && !stays_out && !s.chain.has_merged(h) && takes_out()
     })
 }
 

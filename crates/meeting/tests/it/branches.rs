@@ -103,3 +103,22 @@ fn a_removal_on_the_other_side_of_a_split_holds_for_both_when_it_heals() {
     assert_eq!(room.see("leo").phase, Phase::Left(LeftWhy::Removed));
     assert_eq!(room.hearers("ines", 96_000), ["jonas", "mina"]);
 }
+
+#[test]
+fn a_branch_that_removed_the_generator_of_the_preferred_one_makes_no_storm_of_epochs() {
+    let mut room = team();
+    room.devices.remove("ines");
+    split(&mut room, &["mina"]);
+    room.pass(40_000);
+    assert!(room.see("mina").generator && !room.see("jonas").members.is_empty());
+    let other = if room.see("leo").generator { "leo" } else { "jonas" };
+    assert!(room.see(other).generator, "the control");
+    room.command("jonas", Command::Remove(identity("mina").fingerprint()));
+    room.pass(5_000);
+    room.tamper = None;
+    room.pass(20_000);
+    let before = room.see("mina").active.map(|e| e.number);
+    room.pass(20_000);
+    let after = room.see("mina").active.map(|e| e.number);
+    assert!(after <= before.map(|n| n + 1), "{before:?} {after:?}");
+}

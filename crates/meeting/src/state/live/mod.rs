@@ -393,7 +393,9 @@ impl Live {
         if self.seated.must_answer(core) {
             generator.force();
         }
-        if let Some(h) = removes_ours(&self.seated.history, core.cfg.organizer, core.ms()) {
+        if let Some(h) =
+            removes_ours(&self.seated.history, core.me(), core.cfg.organizer, core.ms())
+        {
             generator.merge(h);
         }
         if let Err(refusal) = generator.tick(core, &mut self.seated) {
