@@ -12,7 +12,7 @@ pub(crate) const PACKET_SAMPLES: u32 = 960;
 /// Bytes of one entry of a report: index and loss.
 const ENTRY_BYTES: usize = 3;
 /// What a report counts loss in: 0.5 %.
-const HALF_PERCENT: u32 = 200;
+const HALF_PERCENT: u64 = 200;
 
 /// Packets of one sender since the last report.
 #[derive(Default)]
@@ -26,21 +26,23 @@ impl Reception {
     /// A packet came that is no copy. Gaps up to half a second are loss, longer ones a pause.
     pub(crate) fn came(&mut self, media_ts: u32) {
         let ahead = self.last_ts.map_or(1, |last| media_ts.wrapping_sub(last) / PACKET_SAMPLES);
-        self.received += 1;
+        self.received = self.received.saturating_add(1);
         match ahead {
-            1..=PAUSE_PACKETS => self.expected += ahead,
+            1..=PAUSE_PACKETS => self.expected = self.expected.saturating_add(ahead),
             // One of before: it was expected already. Or the first after a pause.
             _ if media_ts.wrapping_sub(self.last_ts.unwrap_or(media_ts)) > u32::MAX / 2 => return,
-            _ => self.expected += 1,
+            _ => self.expected = self.expected.saturating_add(1),
         }
         self.last_ts = Some(media_ts);
     }
 
-    /// The share that was lost on the way, in half per cent; `None` before enough was said.
+    /// The share that was lost on the way, in half per cent: of nothing, nothing; `None` for too
+    /// little to tell.
     pub(crate) fn loss(&self) -> Option<u8> {
-        let lost = self.expected.saturating_sub(self.received);
-        let share = lost * HALF_PERCENT / self.expected.max(1);
-        (self.expected >= LOSS_MIN_PACKETS).then(|| u8::try_from(share).unwrap_or(u8::MAX))
+        let lost = u64::from(self.expected.saturating_sub(self.received));
+        let share = lost * HALF_PERCENT / u64::from(self.expected.max(1));
+        let tells = self.expected == 0 || self.expected >= LOSS_MIN_PACKETS;
+        tells.then(|| u8::try_from(share).unwrap_or(u8::MAX))
     }
 
     /// Begins the next count.
@@ -137,6 +139,7 @@ mod tests {
         assert_eq!(reception(|_| false).loss(), Some(0));
         assert_eq!(reception(|n| n % 10 == 5).loss(), Some(20));
         assert_eq!(reception(|n| n > 10).loss(), None, "too little was said");
+        assert_eq!(reception(|_| true).loss(), Some(0), "nothing was said");
     }
 
     #[test]
@@ -153,6 +156,14 @@ mod tests {
             wrapped.came(0_u32.wrapping_sub(50 * PACKET_SAMPLES).wrapping_add(n * PACKET_SAMPLES))
         });
         assert_eq!((wrapped.loss(), wrapped.expected), (Some(0), 100));
+    }
+
+    #[test]
+    fn no_flood_of_packets_overflows_a_count() {
+        let last_ts = Some(0);
+        let mut reception = Reception { last_ts, expected: u32::MAX - 3, received: 7 };
+        reception.came(20 * PACKET_SAMPLES);
+        assert_eq!(reception.loss(), Some(199));
     }
 
     #[test]
