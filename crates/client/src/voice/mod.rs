@@ -186,7 +186,8 @@ impl Voice {
 
     /// A speaker muted: what has come is played, and nothing is made up after it.
     pub fn pause(&self, speaker: u64) {
-        let _ = self.to_playout.send(ToPlayout::Pause(speaker));
+        // Where the thread is far behind, a peer must not make us wait: at worst concealment runs out.
+        let _ = self.to_playout.try_send(ToPlayout::Pause(speaker));
     }
 
     /// Forgets a speaker who left: buffered sound, gain and statistics.
