@@ -198,13 +198,17 @@ impl State {
     }
 
     fn send_sound(&mut self) {
+        let now = Instant::now();
+        if !self.sounding.is_due(now) {
+            return;
+        }
         let voice = self.running.as_ref().and_then(Running::call).and_then(Call::voice);
         let (Some(voice), Some(call)) = (voice, self.running.as_mut().and_then(Running::view))
         else {
             self.sounding = Sounding::default();
             return;
         };
-        if let Some(figures) = self.sounding.look(Instant::now(), voice.stats(), &call) {
+        if let Some(figures) = self.sounding.look(now, voice.stats(), &call) {
             self.sinks.retain(|sink| sink(UiUpdate::Sound { figures: figures.clone() }));
         }
     }

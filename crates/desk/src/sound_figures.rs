@@ -28,16 +28,18 @@ pub(crate) struct Sounding {
 }
 
 impl Sounding {
-    /// Figures, if a second has passed since the last.
+    /// Whether a second has passed since the last figures.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.counts.back().is_none_or(|last| now >= last.at + EVERY)
+    }
+
+    /// Figures up to now.
     pub(crate) fn look(
         &mut self,
         now: Instant,
         stats: VoiceStats,
         call: &CallView,
     ) -> Option<SoundFigures> {
-        if self.counts.back().is_some_and(|last| now < last.at + EVERY) {
-            return None;
-        }
         self.counts.push_back(Count { at: now, cpu_us: cpu_us(), stats });
         if self.counts.len() > WINDOW + 1 {
             self.counts.pop_front();
