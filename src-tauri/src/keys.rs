@@ -4,44 +4,57 @@
 //! On Wayland only the desktop itself may watch keys, through its portal; elsewhere the program
 //! asks for one key and sees no other.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use standfast_desk::Desk;
-use standfast_ipc::{Command, GlobalKey, GlobalKeyState, UiUpdate};
+use standfast_ipc::{GlobalKey, GlobalKeyState, UiUpdate};
 use tauri::AppHandle;
 use tauri_plugin_global_shortcut::{
     Code, GlobalShortcutExt as _, Modifiers, Shortcut, ShortcutState,
 };
 
+/// What is wanted now. Read by whoever asks the system, one at a time: the newest wish is the last
+/// one asked for.
+type Wish = Mutex<Option<GlobalKey>>;
+
 /// Follows the setting as long as the desk lives.
 pub(crate) fn follow(app: &AppHandle, desk: &Desk) {
     let (app, told) = (app.clone(), desk.clone());
-    let applied = Mutex::new(None);
+    let (wish, asking) =
+        (Arc::new(Wish::default()), Arc::new(tauri::async_runtime::Mutex::new(())));
     desk.subscribe(Box::new(move |update| {
-        if let UiUpdate::Snapshot { view } = update {
-            let wanted = view.settings.global_key;
-            let mut applied = applied.lock().unwrap_or_else(PoisonError::into_inner);
-            if *applied != Some(wanted) {
-                *applied = Some(wanted);
-                let (app, desk) = (app.clone(), told.clone());
-                // The desk waits for nobody, and the system may ask the user.
-                tauri::async_runtime::spawn(async move { apply(&app, &desk, wanted).await });
-            }
+        if let UiUpdate::Snapshot { view } = update
+            && is_new(&wish, view.settings.global_key)
+        {
+            let (app, desk, wish) = (app.clone(), told.clone(), Arc::clone(&wish));
+            let asking = Arc::clone(&asking);
+            // The desk waits for nobody, and the system may ask the user.
+            tauri::async_runtime::spawn(async move {
+                let _one_at_a_time = asking.lock().await;
+                let wanted = *wish.lock().unwrap_or_else(PoisonError::into_inner);
+                apply(&app, &desk, wanted).await;
+            });
         }
         true
     }));
 }
 
+fn is_new(wish: &Wish, wanted: Option<GlobalKey>) -> bool {
+    let mut wish = wish.lock().unwrap_or_else(PoisonError::into_inner);
+    std::mem::replace(&mut *wish, wanted) != wanted
+}
+
 async fn apply(app: &AppHandle, desk: &Desk, wanted: Option<GlobalKey>) {
-    // Whatever was asked for before is given back first.
+    // Whatever was asked for before is given back first, and nobody holds it any more.
     let _ = app.global_shortcut().unregister_all();
     #[cfg(target_os = "linux")]
     portal::stop();
+    desk.talk_key(false);
     let Some(key) = wanted else { return desk.global_key_is(GlobalKeyState::Off) };
     desk.global_key_is(GlobalKeyState::Asking);
     #[cfg(target_os = "linux")]
     if portal::is_needed() {
-        return portal::ask(desk, key).await;
+        return portal::ask(desk, key);
     }
     desk.global_key_is(match register(app, desk, key) {
         Ok(()) => GlobalKeyState::Works { shown: None },
@@ -59,17 +72,8 @@ fn register(
 ) -> Result<(), tauri_plugin_global_shortcut::Error> {
     let desk = desk.clone();
     app.global_shortcut().on_shortcut(shortcut(key), move |_, _, event| {
-        press(&desk, event.state == ShortcutState::Pressed);
+        desk.talk_key(event.state == ShortcutState::Pressed);
     })
-}
-
-/// Never waits for the desk: this may be the window's own thread.
-fn press(desk: &Desk, down: bool) {
-    let desk = desk.clone();
-    tauri::async_runtime::spawn_blocking(move || {
-        // Outside of a meeting the key means nothing; a desk that closes answers nobody.
-        let _ = desk.dispatch(Command::TalkKey { down });
-    });
 }
 
 fn shortcut(key: GlobalKey) -> Shortcut {
@@ -118,11 +122,12 @@ mod portal {
         }
     }
 
-    pub(super) async fn ask(desk: &Desk, key: GlobalKey) {
+    pub(super) fn ask(desk: &Desk, key: GlobalKey) {
         let desk = desk.clone();
         let task = tauri::async_runtime::spawn(async move {
             if let Err(err) = listen(&desk, key).await {
                 tracing::info!(%err, "no global key from the desktop");
+                desk.talk_key(false);
                 desk.global_key_is(GlobalKeyState::Unavailable);
             }
         });
@@ -147,15 +152,16 @@ mod portal {
         loop {
             tokio::select! {
                 event = down.next() => match event {
-                    Some(_) => super::press(desk, true),
+                    Some(_) => desk.talk_key(true),
                     None => break,
                 },
                 event = up.next() => match event {
-                    Some(_) => super::press(desk, false),
+                    Some(_) => desk.talk_key(false),
                     None => break,
                 },
             }
         }
+        desk.talk_key(false);
         desk.global_key_is(GlobalKeyState::Unavailable);
         Ok(())
     }

@@ -109,6 +109,14 @@ impl Desk {
         answered.recv().map_err(|_| gone(()))?
     }
 
+    /// The talk key went down or up. Never waits, and keeps the order: an up that overtook its down
+    /// would leave a microphone open.
+    pub fn talk_key(&self, down: bool) {
+        let (answer, _) = channel();
+        // A desk that is closed has no microphone open.
+        let _ = self.requests.send(Request::Command(Box::new(Command::TalkKey { down }), answer));
+    }
+
     /// Sends a whole snapshot at once and after every change, until `sink` says that nobody listens.
     pub fn subscribe(&self, sink: Sink) {
         let _ = self.requests.send(Request::Subscribe(sink));

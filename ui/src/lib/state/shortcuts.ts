@@ -5,6 +5,8 @@ import { nextLandmark } from "./focus";
 const CONTROLS = "button, input, select, textarea, a[href], summary, dialog, [role='slider']";
 /** The talk key is down. What it does is a setting, which the other side knows. */
 let held = false;
+/** An up must not overtake its down, or a microphone stays open: each waits for the one before. */
+let before: Promise<unknown> = Promise.resolve();
 
 const dialogOpen = () => document.querySelector("dialog[open]") !== null;
 const onControl = (target: EventTarget | null) => target instanceof Element && target.closest(CONTROLS) !== null;
@@ -17,7 +19,7 @@ function toggleMute(): void {
 function talkKey(down: boolean): void {
   if (held === down || (down && !app.inMeeting)) return;
   held = down;
-  void app.send({ kind: "talk_key", down });
+  before = before.then(() => app.send({ kind: "talk_key", down }));
 }
 
 /** Runs what belongs to a key, and says whether there was something. */
