@@ -1,13 +1,9 @@
 //! What the relay and everyone with the link can try.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
-use standfast_meeting::{
-    Admission, Command, Input, LeftWhy, Microphone, Part, Phase, Presence, Pulse, Reason,
-};
-use standfast_wire::codec::{Text, from_bytes};
+use standfast_meeting::{Admission, Command, Input, Microphone, Phase, Reason};
+use standfast_wire::codec::from_bytes;
 use standfast_wire::control::{
     Arrival, Arrived, End, Heartbeat, KeepOut, KeyAck, KeyRequest, KeyWrap, Kind, Leave, Sealed,
 };
@@ -38,7 +34,7 @@ pub fn invited_today() -> (Room, Vec<standfast_crypto::PrivateBundle>) {
 }
 
 /// Who was there yesterday, with the prekeys for today.
-fn invited<const N: usize>(
+pub fn invited<const N: usize>(
     names: [&'static str; N],
 ) -> (Room, [Vec<standfast_crypto::PrivateBundle>; N]) {
     let mut room = meeting(&names);
@@ -170,7 +166,7 @@ fn no_flipped_bit_passes_in_any_letter() {
     }
 }
 
-fn refused(room: &mut Room, envelope: &Envelope) {
+pub fn refused(room: &mut Room, envelope: &Envelope) {
     let before = (room.shows("ines"), room.see("ines").counters);
     room.inject("ines", envelope);
     assert_eq!(room.shows("ines"), before.0);
@@ -366,156 +362,6 @@ fn a_forged_wrap_costs_nobody_the_invitation() {
 }
 
 #[test]
-fn an_arrival_that_was_held_back_makes_nobody_live() {
-    let (mut room, prekeys) = invited_today();
-    let held: Rc<RefCell<Vec<Envelope>>> = Rc::default();
-    let queue = Rc::clone(&held);
-    // The relay answers Mina nothing.
-    room.tamper = Some(Box::new(move |to, envelope| {
-        if to == "mina" && envelope.slot == 0 && queue.borrow().len() < 99 {
-            queue.borrow_mut().push(envelope.clone());
-        }
-        (to != "mina").then(|| envelope.clone())
-    }));
-    let board = std::mem::take(&mut room.board);
-    room.member("mina", prekeys);
-    room.board = board.clone();
-    for (_, envelope) in &board {
-        room.inject("mina", envelope);
-    }
-    let session_id = room.session_id();
-    room.input("mina", Input::CaughtUp { session_id });
-    room.run();
-    room.pass(11_000);
-    assert_eq!(room.see("mina").phase, Phase::Joining);
-    for envelope in held.take() {
-        room.inject("mina", &envelope);
-        assert_eq!(room.see("mina").phase, Phase::Joining);
-    }
-    let beat = room.board.iter().rev().find(|(_, e)| e.slot == 1).unwrap().1.clone();
-    room.inject("mina", &beat);
-    assert_eq!(room.see("mina").phase, Phase::Joining);
-    // When the relay gives in, she comes in by a new request.
-    room.tamper = None;
-    room.disconnect("mina");
-    room.connect("mina");
-    room.pass(8_000);
-    assert_eq!(room.see("mina").phase, Phase::Live);
-    assert_eq!(room.hearers("ines", 960), ["mina"]);
-}
-
-#[test]
-fn an_arrival_that_one_member_did_not_get_is_read_again() {
-    let (mut room, [minas, jonass]) = invited(["mina", "jonas"]);
-    room.member("mina", minas);
-    room.pass(1_000);
-    let reader = room.reader();
-    let mut lost = false;
-    room.tamper = Some(Box::new(move |to, envelope| {
-        let drops = !lost && to == "mina" && reader(envelope).kind == Kind::Arrival;
-        lost |= drops;
-        (!drops).then(|| envelope.clone())
-    }));
-    room.member("jonas", jonass);
-    room.pass(1_000);
-    assert_eq!(room.see("mina").active.unwrap().number, 1);
-    assert_eq!(room.hearers("jonas", 960), ["ines"]);
-    room.pass(6_000);
-    assert_eq!(room.hearers("jonas", 9_600), ["ines", "mina"]);
-    assert_eq!(room.see("mina").active.unwrap().number, 1, "by no new key");
-}
-
-#[test]
-fn arrivals_of_an_epoch_that_is_over_are_not_missed_in_the_next() {
-    let (mut room, prekeys) = invited_today();
-    room.member("mina", prekeys);
-    room.pass(1_000);
-    assert_eq!(room.see("mina").active.unwrap().number, 1, "by an Arrival");
-    room.command("ines", Command::RotateNow);
-    room.pass(20_000);
-    assert_eq!(room.see("mina").active.unwrap().number, room.see("ines").active.unwrap().number);
-    assert_eq!(room.devices["mina"].reads, 0, "its line breaks each time");
-}
-
-#[test]
-fn one_who_arrives_while_the_key_changes_comes_along() {
-    let (mut room, prekeys) = invited_today();
-    // The organizer lets a stranger in between Mina's request and her ack.
-    let held: Rc<RefCell<Vec<Envelope>>> = Rc::default();
-    let queue = Rc::clone(&held);
-    room.tamper = Some(Box::new(move |to, envelope| {
-        let ack = to == "ines" && envelope.slot == 2;
-        if ack {
-            queue.borrow_mut().push(envelope.clone());
-        }
-        (!ack).then(|| envelope.clone())
-    }));
-    room.member("leo", Vec::new());
-    room.member("mina", prekeys);
-    let request = room.see("ines").lobby[0].request;
-    room.command("ines", Command::Admit(request));
-    room.tamper = None;
-    for envelope in held.take() {
-        room.inject("ines", &envelope);
-    }
-    room.pass(3_000);
-    assert_eq!(room.see("mina").phase, Phase::Live);
-    assert_eq!(room.see("ines").active.unwrap().number, 2, "one epoch for both");
-    assert!(room.common_code(&["ines", "leo", "mina"]).is_some());
-    assert_eq!(room.hearers("mina", 960), ["ines", "leo"]);
-}
-
-#[test]
-fn withheld_wraps_are_asked_for() {
-    let mut room = meeting(&["mina", "jonas"]);
-    let lost: Rc<RefCell<usize>> = Rc::default();
-    let count = Rc::clone(&lost);
-    let announces = Rc::new(RefCell::new(0));
-    room.tamper = Some(Box::new(move |to, envelope| {
-        if to != "mina" || envelope.slot != 0 {
-            return Some(envelope.clone());
-        }
-        // The announce passes, the two wraps behind it do not.
-        *announces.borrow_mut() += 1;
-        let lose = (2..=3).contains(&*announces.borrow());
-        *count.borrow_mut() += usize::from(lose);
-        (!lose).then(|| envelope.clone())
-    }));
-    room.command("ines", Command::RotateNow);
-    assert_eq!(*lost.borrow(), 2);
-    let coming = room.see("ines").coming.unwrap();
-    assert_eq!(coming.confirmed, 2);
-    room.pass(1_500);
-    let ines = room.see("ines").active.unwrap();
-    assert_eq!((ines.number, ines.confirmed, ines.members), (coming.number, 3, 3));
-    assert_eq!(room.hearers("mina", 960), ["ines", "jonas"]);
-    // And the member still heals with the next timer.
-    room.tamper = None;
-    room.pass(301_000);
-    assert!(room.common_code(&["ines", "mina", "jonas"]).is_some());
-}
-
-#[test]
-fn withheld_acks_delay_no_further_than_the_limit_and_are_not_counted() {
-    let mut room = meeting(&["mina", "jonas"]);
-    room.tamper = Some(Box::new(|to, envelope| {
-        (to != "ines" || envelope.slot != 2).then(|| envelope.clone())
-    }));
-    room.command("ines", Command::RotateNow);
-    let coming = room.see("ines").coming.unwrap();
-    assert_eq!((coming.confirmed, coming.members), (1, 3));
-    room.pass(1_900);
-    assert!(room.see("ines").coming.is_some());
-    room.pass(200);
-    let active = room.see("ines").active.unwrap();
-    assert_eq!((active.number, active.confirmed, active.members), (coming.number, 1, 3));
-    let confirmed = |m: &standfast_meeting::Member| m.confirmed || m.me;
-    assert!(!room.see("ines").members.iter().all(confirmed));
-    assert!(room.see("ines").members.iter().any(|m| m.presence == Presence::Joining));
-    assert_eq!(room.hearers("ines", 960), ["jonas", "mina"]);
-}
-
-#[test]
 fn no_unsigned_ack_is_counted() {
     let mut room = meeting(&["mina", "jonas"]);
     room.tamper = Some(Box::new(|to, envelope| {
@@ -614,7 +460,7 @@ fn a_late_joiner_opens_nothing_from_before() {
 }
 
 /// Jonas' device, kept as it was: the relay passes him sound and nothing else.
-fn deaf_to_control(room: &mut Room, name: &'static str) {
+pub fn deaf_to_control(room: &mut Room, name: &'static str) {
     room.tamper = Some(Box::new(move |to, envelope| (to != name).then(|| envelope.clone())));
 }
 
@@ -643,232 +489,4 @@ fn a_leaver_opens_nothing_that_is_sealed_after() {
     }
     assert!(!jonas_shown(&room));
     assert_eq!(room.see("jonas").active.unwrap().number, last, "kept as it was");
-}
-
-#[test]
-fn a_relay_that_drops_everything_is_noticed() {
-    let mut room = meeting(&["mina"]);
-    deaf_to_control(&mut room, "mina");
-    let silent = |room: &mut Room, ts| {
-        let before = room.sent.len();
-        room.input("mina", Input::Voice { media_ts: ts, packet: b"speech" });
-        room.run();
-        room.sent.len() == before
-    };
-    room.pass(3_500);
-    assert_eq!(room.see("mina").pulse, Pulse::Steady);
-    room.pass(2_500);
-    assert_eq!(room.see("mina").pulse, Pulse::Stale);
-    assert!(!silent(&mut room, 1));
-    room.pass(9_000);
-    // She looks after a key of her own, and is shown that nobody else holds it.
-    let mina = room.see("mina");
-    assert!(mina.generator);
-    assert_eq!(mina.members.len(), 1);
-    assert_eq!(mina.taken_over_from.as_deref(), Some("ines"));
-    // Meanwhile the key changes on the other side, too.
-    room.command("ines", Command::RotateNow);
-    room.pass(45_000);
-    // The relay gives in: the organizer's branch wins, and hers ends in it.
-    room.tamper = None;
-    room.pass(20_000);
-    let mina = room.see("mina");
-    assert_eq!((mina.phase, mina.generator), (Phase::Live, false));
-    assert!(mina.split.is_some_and(|split| split.until_ms.is_some()));
-    assert!(room.common_code(&["ines", "mina"]).is_some());
-    assert_eq!(room.hearers("mina", 4), ["ines"]);
-}
-
-#[test]
-fn a_stretched_clock_cuts_the_microphone() {
-    let mut room = meeting(&["mina"]);
-    let held: Rc<RefCell<Vec<Envelope>>> = Rc::default();
-    let queue = Rc::clone(&held);
-    room.tamper = Some(Box::new(move |to, envelope| {
-        if to == "mina" {
-            queue.borrow_mut().push(envelope.clone());
-        }
-        (to != "mina").then(|| envelope.clone())
-    }));
-    // Of each 3 s the relay lets 2 s of heartbeats through: none is missing, all are late.
-    let mut stages = Vec::new();
-    for _ in 0..25 {
-        room.pass(3_000);
-        let next = held.borrow_mut().remove(0);
-        room.inject("mina", &next);
-        let pulse = room.see("mina").pulse;
-        if stages.last() != Some(&pulse) {
-            stages.push(pulse);
-        }
-        if pulse >= Pulse::Cut {
-            assert!(!room.devices["mina"].meeting.microphone_open());
-        }
-    }
-    assert_eq!(stages, [Pulse::Steady, Pulse::Stale, Pulse::Cut]);
-}
-
-#[test]
-fn of_two_processes_the_first_stops() {
-    let mut room = meeting(&["mina"]);
-    let part = Part::Member { prekeys: Vec::new() };
-    room.add_process("mina again", "mina", part, Vec::new());
-    room.pass(2_500);
-    assert_eq!(room.see("mina").phase, Phase::Left(LeftWhy::Elsewhere));
-    assert_eq!(room.see("mina again").phase, Phase::Live);
-    assert_eq!(room.see("ines").members.len(), 2);
-    room.pass(30_000);
-    assert_eq!(room.see("mina again").phase, Phase::Live, "and nothing flaps");
-    assert_eq!(room.hearers("ines", 960), ["mina again"]);
-}
-
-#[test]
-fn a_second_process_of_the_generator_gets_no_key() {
-    let mut room = meeting(&["mina"]);
-    let part = Part::Member { prekeys: Vec::new() };
-    room.add_process("ines again", "ines", part, Vec::new());
-    room.pass(20_000);
-    assert_ne!(room.see("ines again").phase, Phase::Live);
-    assert_eq!(room.see("ines").phase, Phase::Live);
-    assert_eq!(room.hearers("ines", 960), ["mina"]);
-}
-
-#[test]
-fn a_name_changes_with_a_seat_and_not_before() {
-    let mut room = meeting(&["mina"]);
-    let mina = identity("mina");
-    // Heard by Jonas' device only: the organizer has not let this join in.
-    let (join, _) = room.ask(&mina, |join| {
-        join.name = Text::new("Ines").unwrap();
-        join.seen = None;
-    });
-    room.post(&join);
-    for name in ["ines", "mina"] {
-        let names: Vec<_> = room.see(name).members.into_iter().map(|m| m.name).collect();
-        assert_eq!(names, ["ines", "mina"], "{name}");
-    }
-}
-
-#[test]
-fn an_announce_lost_with_the_connection_is_repeated() {
-    let mut room = meeting(&["mina", "jonas"]);
-    // The line is dead already, and the organizer does not know it yet.
-    room.devices.get_mut("ines").unwrap().online = false;
-    room.command("ines", Command::RotateNow);
-    room.pass(500);
-    assert!(room.see("mina").coming.is_none());
-    room.disconnect("ines");
-    room.pass(500);
-    room.connect("ines");
-    room.pass(3_000);
-    assert!(room.common_code(&["ines", "mina", "jonas"]).is_some());
-    assert_eq!(room.see("mina").phase, Phase::Live);
-    assert_eq!(room.hearers("mina", 960), ["ines", "jonas"]);
-}
-
-#[test]
-fn an_organizer_who_was_away_long_finds_the_meeting_and_takes_the_term_back() {
-    let mut room = meeting(&["mina"]);
-    let old = room.session_id();
-    room.disconnect("ines");
-    room.pass(70_000);
-    let ines = room.see("ines");
-    assert_eq!((ines.phase, ines.code), (Phase::Reconnecting, None));
-    assert!(ines.journal.iter().all(|r| r.erased_ms.is_some()));
-    room.connect("ines");
-    room.pass(12_000);
-    // Mina looked after the key meanwhile, and gives it back.
-    assert_eq!(room.session_id(), old);
-    assert!(room.see("ines").generator);
-    assert_eq!(room.hearers("ines", 960), ["mina"]);
-}
-
-#[test]
-fn who_waits_for_the_organizer_comes_in() {
-    let mut room = meeting(&["mina"]);
-    let prekeys = room.take_prekeys("mina");
-    room.devices.clear();
-    room.board.clear();
-    room.now.mono_ms += 86_400_000;
-    room.member("mina", prekeys);
-    room.member("jonas", Vec::new());
-    room.pass(60_000);
-    assert_eq!(room.see("mina").phase, Phase::Waiting);
-    room.organizer(&["mina", "jonas"], Admission::Lobby);
-    room.pass(1_000);
-    assert_eq!(room.see("mina").phase, Phase::Live);
-    assert_eq!(room.see("jonas").phase, Phase::Live);
-    assert!(room.common_code(&["ines", "mina", "jonas"]).is_some());
-    assert_eq!(room.hearers("jonas", 960), ["ines", "mina"]);
-}
-
-#[test]
-fn an_organizer_who_crashed_comes_back_into_the_same_meeting() {
-    let mut room = meeting(&["mina"]);
-    let old = room.session_id();
-    room.devices.remove("ines");
-    room.pass(3_000);
-    room.organizer(&["mina"], Admission::Lobby);
-    room.pass(1_000);
-    room.pass(20_000);
-    assert_eq!(room.session_id(), old);
-    assert!(room.see("ines").generator);
-    assert_eq!(room.see("mina").phase, Phase::Live);
-    assert_eq!(room.hearers("ines", 960), ["mina"]);
-}
-
-#[test]
-fn an_old_open_leads_nobody_astray_for_long() {
-    let mut old = meeting(&[]);
-    old.command("ines", Command::End);
-    let open = old.board.iter().map(|(_, e)| e.clone()).collect::<Vec<_>>();
-    let mut today = Room::new();
-    today.now.mono_ms += 86_400_000;
-    let mut room = meeting_in(today, &["mina"]);
-    // Posted on a board of its own while the meeting runs: those inside stay.
-    room.inject("mina", &open[0]);
-    room.pass(3_000);
-    assert_eq!(room.hearers("ines", 960), ["mina"]);
-    // A newcomer reads the old board last, and without its End.
-    room.member("jonas", Vec::new());
-    room.disconnect("jonas");
-    room.connect("jonas");
-    let read = room.reader();
-    for envelope in open.iter().filter(|e| read(e).kind != Kind::End) {
-        room.inject("jonas", envelope);
-    }
-    room.pass(30_000);
-    assert_eq!(room.see("jonas").phase, Phase::Live);
-    assert_eq!(room.hearers("ines", 1_920), ["jonas", "mina"]);
-}
-
-#[test]
-fn a_short_break_costs_no_epoch() {
-    let mut room = meeting(&["mina", "jonas"]);
-    room.command("mina", Command::SetMuted(true));
-    room.pass(4_000);
-    let epoch = room.see("ines").active.unwrap().number;
-    let gone = crate::room::poster("mina");
-    room.disconnect("mina");
-    room.input("ines", Input::PeerGone { poster: gone });
-    room.pass(1_500);
-    room.connect("mina");
-    room.pass(10_000);
-    assert_eq!(room.see("ines").active.unwrap().number, epoch);
-    assert_eq!(room.see("mina").phase, Phase::Live);
-}
-
-#[test]
-fn whoever_slept_joins_again() {
-    let mut room = meeting(&["mina"]);
-    let epoch = room.see("ines").active.unwrap().number;
-    // Asleep for 10 s: its clock went on, and on waking the line is made anew at once.
-    room.devices.get_mut("mina").unwrap().online = false;
-    let asleep = room.devices.remove("mina").unwrap();
-    room.pass(10_000);
-    room.devices.insert("mina", asleep);
-    room.input("mina", Input::Disconnected);
-    room.connect("mina");
-    room.pass(3_000);
-    assert_eq!(room.see("mina").phase, Phase::Live);
-    assert!(room.see("ines").active.unwrap().number > epoch, "a new seat in a new epoch");
 }

@@ -4,6 +4,7 @@
 
 mod authority;
 mod branches;
+mod comebacks;
 mod deputies;
 mod hostile;
 mod insider;
@@ -18,3 +19,4 @@ mod seized;
 mod sessions;
 mod spoken;
 mod storm;
+mod withheld;
