@@ -204,6 +204,31 @@ mod tests {
     }
 
     #[test]
+    fn a_packet_with_fec_says_the_one_before_coarsely() {
+        let mut encoder = Encoder::new().unwrap();
+        encoder.0.set_inband_fec(true).unwrap();
+        encoder.0.set_packet_loss_perc(30).unwrap();
+        // FEC is of the voiced part: a buzz with overtones.
+        let buzz = |frame: usize| -> Frame {
+            std::array::from_fn(|i| {
+                let t = (frame * FRAME_SAMPLES + i) as f32 / SAMPLE_RATE as f32;
+                (1..12).map(|n| (std::f32::consts::TAU * 130.0 * n as f32 * t).sin() / 40.0).sum()
+            })
+        };
+        let packets: Vec<_> = (0..40).map(|n| encoder.encode(&buzz(n)).unwrap()).collect();
+        let (mut decoder, mut frame) = (Decoder::new().unwrap(), [0.0; FRAME_SAMPLES]);
+        let (mut said, mut loud) = (0, 0.0_f32);
+        for pair in packets.chunks(2) {
+            if decoder.decode_before(&pair[1], &mut frame).is_ok() {
+                said += 1;
+                loud = frame.iter().fold(loud, |loud, s| loud.max(s.abs()));
+            }
+            decoder.decode(&pair[1], &mut frame).unwrap();
+        }
+        assert!(said >= 10 && loud > 0.05, "{said} of 20, {loud}");
+    }
+
+    #[test]
     fn a_packet_without_fec_says_nothing_of_the_one_before() {
         let mut encoder = Encoder::new().unwrap();
         let mut decoder = Decoder::new().unwrap();
