@@ -391,6 +391,12 @@ impl Session {
         self.requests.values().filter(|r| r.fp() == fp).max_by_key(|r| r.nth).map(|r| r.h)
     }
 
+    /// Whether the request `h` came after `other`, or `other` is none.
+    pub(crate) fn is_later(&self, h: &Hash, other: &Hash) -> bool {
+        let nth = |h| self.request(h).map(|r| r.nth);
+        nth(h) > nth(other)
+    }
+
     pub(crate) fn fps_of_poster(&self, poster: &[u8; 32]) -> impl Iterator<Item = Fingerprint> {
         self.requests.values().filter(move |r| r.poster.as_ref() == Some(poster)).map(Request::fp)
     }

@@ -88,6 +88,10 @@ fn seat(
     if listed.is_none() && (idx >= standfast_frame::IDX_LIMIT || roster.len() >= MAX_ROSTER) {
         return;
     }
+    // A request from before the one that they are there with is of a process that is gone.
+    if listed.is_some_and(|at| !s.session.is_later(h, &roster[at].join_h)) {
+        return;
+    }
     let replaces = changes.vouches.get(h).map(|old| old.0);
     if role == Role::Bot && listed.is_none() && changes.own(h, None).is_none() {
         return;

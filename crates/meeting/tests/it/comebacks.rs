@@ -1,9 +1,14 @@
 //! Devices that were away: a break, a sleep, a crash, a second process.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use standfast_meeting::{Admission, Command, Input, LeftWhy, Part, Phase};
 use standfast_wire::codec::Text;
 use standfast_wire::control::Kind;
+use standfast_wire::relay::Envelope;
 
+use crate::authority::team;
 use crate::life::{meeting, meeting_in};
 use crate::room::{Room, identity};
 
@@ -46,6 +51,39 @@ fn a_name_changes_with_a_seat_and_not_before() {
         let names: Vec<_> = room.see(name).members.into_iter().map(|m| m.name).collect();
         assert_eq!(names, ["ines", "mina"], "{name}");
     }
+}
+
+#[test]
+fn an_order_that_lets_in_an_earlier_process_puts_out_no_later_one() {
+    let mut room = team();
+    room.member("noor", Vec::new());
+    room.pass(1_000);
+    let earlier = room.see("mina").lobby[0].request;
+    let held: Rc<RefCell<Vec<Envelope>>> = Rc::default();
+    let (queue, reader) = (Rc::clone(&held), room.reader());
+    room.tamper = Some(Box::new(move |_, envelope| {
+        let order = reader(envelope).kind == Kind::Order;
+        if order {
+            queue.borrow_mut().push(envelope.clone());
+        }
+        (!order).then(|| envelope.clone())
+    }));
+    room.command("mina", Command::Admit(earlier));
+    room.devices.remove("noor");
+    room.member("noor", Vec::new());
+    room.pass(1_000);
+    let later = room.see("ines").lobby[0].request;
+    assert_ne!(earlier, later);
+    room.command("ines", Command::Admit(later));
+    room.pass(2_500);
+    assert_eq!(room.see("noor").phase, Phase::Live);
+    room.tamper = None;
+    let order = held.borrow()[0].clone();
+    room.inject("ines", &order);
+    room.command("ines", Command::RotateNow);
+    room.pass(2_500);
+    assert_eq!(room.see("noor").phase, Phase::Live);
+    assert_eq!(room.hearers("noor", 960), ["ines", "jonas", "leo", "mina"]);
 }
 
 #[test]
