@@ -120,6 +120,24 @@ pub(crate) fn removes_ours(
     })
 }
 
+/// A live branch beside this one has removed `me`, whom nobody follows here, and whoever looks after
+/// the key there may. When each removed the other, the preferred branch goes on.
+pub(crate) fn removes_me(
+    s: &History,
+    me: Fingerprint,
+    organizer: Fingerprint,
+    now_ms: u64,
+) -> bool {
+    let tip = s.chain.tip();
+    s.others.live(now_ms).any(|h| {
+        let beside = !s.chain.descends(&tip, &h) && !s.chain.descends(&h, &tip);
+        let by = s.chain.node(&h).map(|node| node.link.generator());
+        let theirs = prefer(&s.chain, organizer, &tip, &h) == Ordering::Greater;
+        let heard = by.is_some_and(|by| !s.chain.is_removed(by)) || theirs;
+        beside && heard && s.chain.merged_removed(&tip, Some(&h)).contains(&me)
+    })
+}
+
 /// The live branch to move to instead of the one that this device follows, if there is one.
 /// `alive`: this device's own generator lives.
 pub(crate) fn better(

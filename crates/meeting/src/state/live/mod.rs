@@ -9,7 +9,7 @@ use standfast_crypto::Fingerprint;
 use standfast_wire::control::{Alive, Hash, HeadAsk, Kind, Reason};
 use standfast_wire::relay::{Envelope, SLOT_HEARTBEAT, SLOT_LOG};
 
-use crate::branch::{better, removes_ours};
+use crate::branch::{better, removes_me, removes_ours};
 use crate::core::Core;
 use crate::epoch::{Epoch, Epochs};
 use crate::follower::{Due, Follower, Standing};
@@ -390,6 +390,12 @@ impl Live {
         if let Some(h) = better(&self.seated.history, core.cfg.organizer, true, core.ms()) {
             return Step::Branch(h);
         }
+        if self.is_alone(core)
+            && removes_me(&self.seated.history, core.me(), core.cfg.organizer, core.ms())
+        {
+            return Step::Out(LeftWhy::Removed);
+        }
+        let Role::Generator(generator) = &mut self.role else { return Step::Stay };
         if self.seated.must_answer(core) {
             generator.force();
         }
