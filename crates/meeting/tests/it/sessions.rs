@@ -166,6 +166,26 @@ fn an_organizer_whose_board_is_lost_while_it_joins_again_opens_the_next() {
 }
 
 #[test]
+fn an_organizer_who_waits_in_a_session_that_dies_opens_the_next() {
+    let mut room = meeting(&["mina"]);
+    let session = room.see("ines").session_id;
+    room.devices.remove("ines");
+    room.pass(12_000);
+    assert!(room.see("mina").generator, "the control");
+    // Mina lives, does not hear the organizer, and then is gone for good.
+    room.tamper = Some(Box::new(|to, envelope| (to != "mina").then(|| envelope.clone())));
+    room.organizer(&[], Admission::AnyoneWithLink);
+    room.pass(7_000);
+    assert_eq!(room.see("ines").phase, Phase::Joining);
+    room.devices.remove("mina");
+    room.pass(10_000);
+    assert_eq!(room.see("ines").phase, Phase::Joining, "somebody else may take over");
+    room.pass(15_000);
+    assert_eq!(room.see("ines").phase, Phase::Live);
+    assert_ne!(room.see("ines").session_id, session);
+}
+
+#[test]
 fn whoever_takes_over_at_a_relay_without_the_board_shows_it_there() {
     let mut room = meeting(&["mina", "leo"]);
     let session_id = room.session_id();

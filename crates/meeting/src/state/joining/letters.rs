@@ -6,7 +6,7 @@ use standfast_wire::relay::Envelope;
 use super::{Joining, Step};
 use crate::chain::Link;
 use crate::core::Core;
-use crate::limits::{ORDER_EPOCHS, SEEN_MS};
+use crate::limits::{FOUND_MS, ORDER_EPOCHS, SEEN_MS, TAKEOVER_MS, TAKEOVER_RANK_MS};
 use crate::seated::History;
 use crate::session::{Letter, open_envelope};
 use crate::state::{Connecting, Left, LeftWhy, State};
@@ -237,7 +237,10 @@ impl Joining {
             s.recent.note(h, core.ms());
             if core.has_read(&s.session.id()) {
                 self.alive_ms = Some(core.ms());
-                self.found_until_ms = None;
+                // Should it fall silent, all of its succession have had their turn by then.
+                let turns = s.chain.head().map_or(0, |head| head.roster().len() as u64);
+                let until_ms = core.ms() + TAKEOVER_MS + turns * TAKEOVER_RANK_MS + FOUND_MS;
+                self.found_until_ms = self.found_until_ms.map(|_| until_ms);
             }
         }
         Ok(())
