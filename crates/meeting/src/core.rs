@@ -60,6 +60,8 @@ pub(crate) struct Sessions {
     pub(crate) other: Option<Envelope>,
     /// How often one was tried again.
     revivals: u8,
+    /// The session that this device was live in last and turned from, with its head there.
+    left: Option<(Hash, Hash)>,
 }
 
 impl Sessions {
@@ -69,6 +71,17 @@ impl Sessions {
             self.tried.pop_first();
         }
         self.tried.insert(session.id(), session.logged().first().cloned());
+    }
+
+    /// Turns from a session whose head is `head`.
+    pub(crate) fn leave(&mut self, session: Hash, head: Hash) {
+        self.left = Some((session, head));
+    }
+
+    /// The head that this device had when it turned from `session`, to be named on return: the
+    /// numbers go on from there.
+    pub(crate) fn left_at(&self, session: &Hash) -> Option<Hash> {
+        self.left.filter(|(left, _)| left == session).map(|(_, head)| head)
     }
 
     pub(crate) fn tried(&self, session: &Hash) -> bool {

@@ -316,7 +316,8 @@ impl Joining {
             return;
         }
         let seen = self.watch.last().map_or(self.history.chain.tip(), |(h, _)| h);
-        let resume_head = self.before.as_ref().map(|before| before.head);
+        let was = self.before.as_ref().map(|before| before.head);
+        let resume_head = was.or_else(|| core.sessions.left_at(&self.history.session.id()));
         let seat = Seat::ask(core, &mut self.history.session, Some(seen), resume_head);
         self.watch.restart();
         let every = if self.expected(core) { ASK_AGAIN_MS } else { KNOCK_AGAIN_MS };

@@ -234,6 +234,7 @@ impl Live {
                 Joining::branch(core, history, h, None)
             }
             Step::Other(session) => {
+                core.sessions.leave(self.seated.session.id(), self.seated.chain.tip());
                 core.journal.erased_all(core.now);
                 Joining::turn_to(core, *session)
             }
