@@ -219,6 +219,19 @@ impl Core {
         }
     }
 
+    /// Somebody looks after the key of another session, while nobody does here: a member that took
+    /// over just when the organizer found the session dead and opened this, or the one that this
+    /// device tried before two others.
+    pub(crate) fn beats_beside(&mut self, envelope: &Envelope) {
+        let control = self.cfg.link.control(&envelope.session_id);
+        if open_envelope(&control, envelope).is_ok_and(|letter| letter.kind == Kind::Heartbeat) {
+            match self.sessions.lives(&envelope.session_id) {
+                Some(open) => self.sessions.other = Some(open),
+                None => self.misses_open(envelope),
+            }
+        }
+    }
+
     /// The session of an Open by somebody who may open one.
     pub(crate) fn session_of(&self, open: &Envelope) -> Result<Session, Refusal> {
         Session::from_open(&self.cfg, self.deputies.as_ref(), open)

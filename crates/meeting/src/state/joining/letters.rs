@@ -70,7 +70,8 @@ impl Joining {
                 State::Joining(self)
             }
             Err(_) => {
-                if !alive {
+                if !alive && core.has_read(&envelope.session_id) {
+                    core.beats_beside(envelope);
                     core.misses_open(envelope);
                 }
                 State::Joining(self)

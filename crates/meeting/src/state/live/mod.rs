@@ -328,21 +328,9 @@ impl Live {
             core.other_session_shown(envelope);
             core.sessions.other = Some(envelope.clone());
         } else if self.is_alone(core) && envelope.slot == SLOT_HEARTBEAT {
-            self.beats_beside(core, envelope);
+            core.beats_beside(envelope);
         }
         self.after(core, Ok(Step::Stay))
-    }
-
-    /// Somebody looks after the key of another session, while nobody is in this one: a member that
-    /// took over just when the organizer found the session dead and opened this.
-    fn beats_beside(&self, core: &mut Core, envelope: &Envelope) {
-        let control = core.cfg.link.control(&envelope.session_id);
-        if open_envelope(&control, envelope).is_ok_and(|letter| letter.kind == Kind::Heartbeat) {
-            match core.sessions.lives(&envelope.session_id) {
-                Some(open) => core.sessions.other = Some(open),
-                None => core.misses_open(envelope),
-            }
-        }
     }
 
     fn tick(&mut self, core: &mut Core) -> Step {
