@@ -107,8 +107,13 @@ fn of_act(by: Hash, order: &Order, session: &Session) -> Option<Event> {
 fn epoch_announced(link: &Link, session: &Session) -> Event {
     let a: &EpochAnnounce = &link.announce;
     let roster = a.roster.as_slice();
+    let switched;
     let who = match a.reason {
         Reason::Leave | Reason::Drop | Reason::Removal => &link.left,
+        Reason::OffRecord | Reason::OnRecord => {
+            switched = put_off_or_on(a);
+            &switched
+        }
         _ => &link.joined,
     };
     let named = |fp: &Fingerprint| Named::new(*fp, session.name_of(*fp).unwrap_or_default());
@@ -124,6 +129,14 @@ fn epoch_announced(link: &Link, session: &Session) -> Event {
         who: bounded(who.iter().map(named)),
         locked: a.locked,
     }
+}
+
+/// The bots that an announce takes off the record or puts on it, as its reason says.
+fn put_off_or_on(a: &EpochAnnounce) -> Vec<Fingerprint> {
+    let wanted = if a.reason == Reason::OffRecord { Act::OffRecord } else { Act::OnRecord };
+    let orders = a.orders.as_slice().iter().filter(|carried| carried.kind == Kind::Order);
+    let orders = orders.filter_map(|carried| from_bytes::<Order>(carried.body.as_slice()).ok());
+    orders.filter(|order| order.act == wanted).map(|order| Fingerprint(order.target)).collect()
 }
 
 fn listed(e: &Entry) -> Listed {

@@ -163,6 +163,10 @@ fn a_bot_needs_its_owner_and_a_host_and_loses_the_key_off_the_record() {
     room.command("mina", Command::OnRecord(fp("minutes")));
     room.pass(2_500);
     assert!(room.hearers("ines", 7).contains(&"minutes"));
+    let told: Vec<_> = room.see("jonas").journal.into_iter().map(|r| (r.reason, r.who)).collect();
+    for reason in [Reason::OffRecord, Reason::OnRecord] {
+        assert!(told.contains(&(reason, vec!["minutes".to_owned()])), "{told:?}");
+    }
     room.command("leo", Command::Leave);
     room.pass(2_500);
     assert_eq!(bot(&room), None, "it goes with its owner");
