@@ -196,7 +196,9 @@ fn takeover(source: &Source<'_>, s: &Snapshot) -> Option<Takeover> {
         gone,
         epoch: first.epoch,
         at_ms: first.made_ms,
-        settled: active.number >= first.epoch && active.confirmed == active.members,
+        // A later key has its own reason to be told.
+        settled: active.number > first.epoch
+            || (active.number == first.epoch && active.confirmed == active.members),
     })
 }
 

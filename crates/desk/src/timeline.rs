@@ -108,6 +108,7 @@ pub(crate) fn reason(r: &EpochRecord, names: &Names) -> KeyReason {
         }
         Reason::Join => KeyReason::Joined { names: who },
         Reason::Leave => KeyReason::Left { names: who },
+        Reason::Drop if r.who.is_empty() => KeyReason::Back { name: names.owned(r.generator) },
         Reason::Drop => KeyReason::Dropped { names: who },
         Reason::Removal => KeyReason::Removed { name: one(), by },
         Reason::Timer => KeyReason::Timer { minutes: ROTATE_MINUTES },

@@ -53,6 +53,11 @@ pub enum KeyReason {
         /// The bot.
         name: String,
     },
+    /// Whoever looks after the key came back from a break, and nobody else had taken over.
+    Back {
+        /// Who.
+        name: String,
+    },
     /// The interval passed.
     Timer {
         /// Its length.

@@ -835,6 +835,10 @@ name: string, } | { "kind": "on_record",
 /**
  * The bot.
  */
+name: string, } | { "kind": "back",
+/**
+ * Who.
+ */
 name: string, } | { "kind": "timer",
 /**
  * Its length.

@@ -13,6 +13,8 @@ export function reason(why: KeyReason): string {
       return r.left(w.list(why.names));
     case "dropped":
       return r.dropped(w.list(why.names), why.names.length > 1);
+    case "back":
+      return r.back(why.name);
     case "removed":
       return r.removed(why.name, why.by);
     case "invitations_expired":
