@@ -1,7 +1,7 @@
 //! Counting what passed and what failed, over every kind of check.
 
 use anyhow::Context as _;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
