@@ -27,11 +27,13 @@
 mod codec;
 mod comfort;
 mod delay;
+mod drift;
 mod incoming;
 mod jitter;
 mod level;
 mod mixer;
 mod processing;
+mod reference;
 mod stretch;
 
 pub use codec::{
@@ -42,6 +44,7 @@ pub use jitter::{Adjust, JitterBuffer, JitterStats, Packet, Pop, Push};
 pub use level::{Activity, Level};
 pub use mixer::{Limiter, MAX_SPEAKERS, Mixer};
 pub use processing::{Processing, ProcessingConfig};
+pub use reference::Reference;
 
 /// Samples per second of all sound inside the program.
 pub const SAMPLE_RATE: u32 = 48_000;

@@ -1,0 +1,4 @@
+//! The echo of a synthetic room, cancelled.
+
+mod echo;
+mod room;
