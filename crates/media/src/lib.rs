@@ -35,6 +35,7 @@ mod mixer;
 mod processing;
 mod reference;
 mod stretch;
+mod switch;
 
 pub use codec::{
     BITRATE, CodecError, Concealment, Decoder, Encoder, MAX_PACKET_BYTES, PACKET_BYTES,

@@ -10,10 +10,10 @@ fn echo_only() -> Processing {
     Processing::new(ProcessingConfig { echo: true, ..ProcessingConfig::OFF })
 }
 
-/// The sum of what reaches the microphone, with its own hiss at −70 dBFS.
+/// The sum of what reaches the microphone, with its own hiss at −91 dBFS.
 fn microphone(echo: &[f32], near: &[f32]) -> Vec<f32> {
     let mut dice = Dice(3);
-    let hiss = |dice: &mut Dice| (1e-3 * (dice.roll() - 0.5)) as f32;
+    let hiss = |dice: &mut Dice| (1e-4 * (dice.roll() - 0.5)) as f32;
     echo.iter()
         .enumerate()
         .map(|(i, echo)| echo + near.get(i).copied().unwrap_or(0.0) + hiss(&mut dice))

@@ -44,10 +44,11 @@ fn syllable(pitch_hz: f64, dice: &mut Dice) -> Vec<f64> {
     let (hiss, loud) = (dice.roll() < 0.25, 0.4 + 0.6 * dice.roll());
     let (mut phase, mut states) = (0.0_f64, [[0.0_f64; 2]; 3]);
     let mut sample = |i| {
-        phase += pitch_hz / RATE;
+        // The voice falls during a syllable, and some breath is always in it.
+        phase += pitch_hz * (1.1 - 0.2 * f64::from(i) / length as f64) / RATE;
         let pulse = if phase >= 1.0 { 1.0 } else { 0.0 };
         phase -= phase.floor();
-        let source = if hiss { 0.2 * dice.sign() } else { pulse + 0.01 * dice.sign() };
+        let source = if hiss { 0.03 * dice.sign() } else { pulse + 0.03 * dice.sign() };
         let resonances = formants.iter().zip(&mut states);
         let sum: f64 = resonances
             .map(|(hz, state)| resonate(if hiss { hz * 2.0 } else { *hz }, state, source))
@@ -57,9 +58,9 @@ fn syllable(pitch_hz: f64, dice: &mut Dice) -> Vec<f64> {
     (0..length as u32).map(&mut sample).collect()
 }
 
-/// A resonance 90 Hz wide.
+/// A resonance 160 Hz wide.
 fn resonate(hz: f64, state: &mut [f64; 2], source: f64) -> f64 {
-    let radius = (-TAU * 45.0 / RATE).exp();
+    let radius = (-TAU * 80.0 / RATE).exp();
     let next =
         source + 2.0 * radius * (TAU * hz / RATE).cos() * state[0] - radius.powi(2) * state[1];
     *state = [next, state[0]];
