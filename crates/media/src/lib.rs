@@ -36,6 +36,7 @@ mod processing;
 mod reference;
 mod stretch;
 mod switch;
+mod watch;
 
 pub use codec::{
     BITRATE, CodecError, Concealment, Decoder, Encoder, MAX_PACKET_BYTES, PACKET_BYTES,
@@ -46,6 +47,7 @@ pub use level::{Activity, Level};
 pub use mixer::{Limiter, MAX_SPEAKERS, Mixer};
 pub use processing::{Processing, ProcessingConfig};
 pub use reference::Reference;
+pub use watch::{MicrophoneTrouble, MicrophoneWatch};
 
 /// Samples per second of all sound inside the program.
 pub const SAMPLE_RATE: u32 = 48_000;
