@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p standfast-client --example loopback -- [SECONDS] [PROCESSING]` uses the
 //! system's default devices (with PulseAudio: `PULSE_SOURCE` and `PULSE_SINK`). PROCESSING is
-//! `all`, `echo` (all with echo) or `off`.
+//! `all`, `no-echo` or `off`.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seconds = arguments.next().map_or(Ok(10), |s| s.parse())?;
     let processing = match arguments.next().as_deref() {
         Some("off") => ProcessingConfig::OFF,
-        Some("echo") => ProcessingConfig { echo: true, ..ProcessingConfig::default() },
+        Some("no-echo") => ProcessingConfig { echo: false, ..ProcessingConfig::default() },
         _ => ProcessingConfig::default(),
     };
     let (voice, mut frames) = Voice::start(VoiceConfig {

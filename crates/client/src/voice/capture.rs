@@ -4,40 +4,34 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
-use rtrb::{Consumer, Producer, RingBuffer};
+use rtrb::Consumer;
 use standfast_media::{
-    Activity, BLOCK_SAMPLES, Block, CodecError, Encoder, FRAME_SAMPLES, Level, Packet, Processing,
-    ProcessingConfig, SAMPLE_RATE, SILENT_BLOCK,
+    Activity, BLOCK_SAMPLES, Block, CodecError, Encoder, FRAME_SAMPLES, Level, MicrophoneWatch,
+    Packet, Processing, ProcessingConfig, Reference, SAMPLE_RATE, SILENT_BLOCK,
 };
 
 use super::frames::{CapturedFrame, FramesIn};
-use super::playout::{SELF, ToPlayout};
+use super::playout::{Played, SELF, ToPlayout};
 use super::shared::Shared;
 use super::source::{Read, Source};
 
 /// How often to look for sound. A callback may not wake this thread (that is a system call), so
 /// it looks; half of this is the mean delay it adds.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
-/// What the way from the mix to the echo stage holds.
-const REFERENCE_SAMPLES: usize = SAMPLE_RATE as usize / 5;
 /// How fast the shown level falls, per block: to a tenth in about 150 ms.
 const METER_FALL: f32 = 0.86;
 
-/// The way of what is played to the echo stage; none if that is off.
-pub(super) fn reference(
-    config: ProcessingConfig,
-) -> (Option<Producer<f32>>, Option<Consumer<f32>>) {
-    if !config.echo {
-        return (None, None);
-    }
-    let (played, reference) = RingBuffer::new(REFERENCE_SAMPLES);
-    (Some(played), Some(reference))
+/// What the capture thread is told.
+pub(super) enum ToCapture {
+    Input(Box<Source>),
+    Processing(ProcessingConfig),
 }
 
 pub(super) struct CaptureThread {
     shared: Arc<Shared>,
     processing: Processing,
-    reference: Option<Consumer<f32>>,
+    played: Consumer<Played>,
+    reference: Reference,
     encoder: Encoder,
     frames: FramesIn,
     to_playout: SyncSender<ToPlayout>,
@@ -47,6 +41,7 @@ pub(super) struct CaptureThread {
     ts: u64,
     meter: Level,
     activity: Activity,
+    watch: MicrophoneWatch,
 }
 
 impl CaptureThread {
@@ -55,12 +50,13 @@ impl CaptureThread {
         processing: ProcessingConfig,
         frames: FramesIn,
         to_playout: SyncSender<ToPlayout>,
-        reference: Option<Consumer<f32>>,
+        played: Consumer<Played>,
     ) -> Result<Self, CodecError> {
         Ok(Self {
             shared,
             processing: Processing::new(processing),
-            reference,
+            played,
+            reference: Reference::default(),
             encoder: Encoder::new()?,
             frames,
             to_playout,
@@ -68,17 +64,15 @@ impl CaptureThread {
             ts: 0,
             meter: Level::SILENCE,
             activity: Activity::default(),
+            watch: MicrophoneWatch::default(),
         })
     }
 
-    pub(super) fn run(mut self, mut source: Source, new_sources: &Receiver<Source>) {
+    pub(super) fn run(mut self, mut source: Source, orders: &Receiver<ToCapture>) {
         self.shared.set_input_state(source.first_state());
         while !self.shared.is_stopping() {
-            if let Some(new) = new_sources.try_iter().last() {
-                // The old device is closed before the new one opens: they may be the same.
-                source = new;
-                self.shared.set_input_state(source.first_state());
-                self.skip_to_now();
+            for order in orders.try_iter() {
+                self.obey(order, &mut source);
             }
             let mut block = SILENT_BLOCK;
             match source.read(&mut block) {
@@ -88,17 +82,31 @@ impl CaptureThread {
                         self.ts += u64::from(skipped) * FRAME_SAMPLES as u64;
                         self.shared.add_input_glitches(1);
                     }
-                    self.take(block);
+                    self.take(block, source.hears_the_room());
                 }
                 Read::Wait => std::thread::sleep(LOOK_EVERY),
             }
             if let Some(state) = source.changed_state() {
                 self.shared.set_input_state(state);
                 self.fall_silent();
+                self.reference.restart();
                 self.skip_to_now();
             }
             self.shared.set_input_ended(source.has_ended());
             self.shared.add_input_glitches(source.new_glitches());
+        }
+    }
+
+    fn obey(&mut self, order: ToCapture, source: &mut Source) {
+        match order {
+            ToCapture::Input(new) => {
+                // The old device is closed before the new one opens: they may be the same.
+                *source = *new;
+                self.fall_silent();
+                self.shared.set_input_state(source.first_state());
+                self.skip_to_now();
+            }
+            ToCapture::Processing(config) => self.processing.set(config),
         }
     }
 
@@ -112,17 +120,20 @@ impl CaptureThread {
     fn fall_silent(&mut self) {
         self.meter = Level::SILENCE;
         self.activity = Activity::default();
-        self.shared.set_input_level(Level::SILENCE, false);
+        self.watch = MicrophoneWatch::default();
+        self.shared.set_input_level(Level::SILENCE, false, None);
     }
 
-    fn take(&mut self, mut block: Block) {
-        self.show_played();
+    fn take(&mut self, mut block: Block, in_the_room: bool) {
+        self.show_played(in_the_room);
+        self.watch.observe(Level::of(&block));
         self.processing.process(&mut block);
         let level = Level::of(&block);
         self.activity.observe(level);
         self.meter = level
             .max(Level { rms: self.meter.rms * METER_FALL, peak: self.meter.peak * METER_FALL });
-        self.shared.set_input_level(self.meter, self.activity.is_speaking());
+        let speaking = self.activity.is_speaking();
+        self.shared.set_input_level(self.meter, speaking, self.watch.trouble());
         let ts = self.ts;
         self.ts += BLOCK_SAMPLES as u64;
         if self.shared.is_muted() && !self.shared.hears_itself() {
@@ -135,13 +146,17 @@ impl CaptureThread {
         }
     }
 
-    /// Shows the echo stage what was played since the last block.
-    fn show_played(&mut self) {
-        if let Some(reference) = &mut self.reference {
-            let mut played = SILENT_BLOCK;
-            while reference.pop_entire_slice(&mut played).is_ok() {
-                self.processing.analyse_played(&played);
+    /// Shows the echo stage what was played when the block was captured. A file that speaks has no
+    /// echo.
+    fn show_played(&mut self, in_the_room: bool) {
+        while let Ok(played) = self.played.pop() {
+            if played.by_another_device {
+                self.reference.restart();
             }
+            self.reference.played(&played.block, played.at_us);
+        }
+        if in_the_room {
+            self.processing.analyse_played(&self.reference.captured(self.shared.now_us()));
         }
     }
 

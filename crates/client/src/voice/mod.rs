@@ -33,16 +33,21 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 pub use standfast_audio::{AudioError, Choice, Device, Direction, list as list_devices};
-pub use standfast_media::{BITRATE, IncomingStats, Level, PACKET_BYTES, Packet, ProcessingConfig};
+pub use standfast_media::{
+    BITRATE, IncomingStats, Level, MicrophoneTrouble, PACKET_BYTES, Packet, ProcessingConfig,
+};
 
 pub use frames::{CapturedFrame, CapturedFrames};
 pub use shared::{DeviceState, Devices, Levels, SpeakerLevel, SpeakerStats, VoiceStats};
 
+use capture::ToCapture;
 use playout::ToPlayout;
 use shared::Shared;
 
 /// Packets that may wait for the playout thread: 100 speakers for 60 ms, with copies.
 const PLAY_QUEUE: usize = 1_024;
+/// Played blocks that may wait for the echo stage: 200 ms.
+const PLAYED_QUEUE: usize = 20;
 
 /// Where sound comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +95,7 @@ pub struct VoiceConfig {
 }
 
 impl Default for VoiceConfig {
-    /// The system's devices, all processing that is ready, muted.
+    /// The system's devices, all processing, muted.
     fn default() -> Self {
         Self {
             input: InputChoice::Device(Choice::Default),
@@ -124,7 +129,7 @@ pub enum VoiceError {
 pub struct Voice {
     shared: Arc<Shared>,
     to_playout: SyncSender<ToPlayout>,
-    to_capture: Sender<source::Source>,
+    to_capture: Sender<ToCapture>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -135,20 +140,20 @@ impl Voice {
         let sink = sink::Sink::new(&config.output)?;
         let shared = Arc::new(Shared::new(config.muted));
         let (to_playout, from_client) = std::sync::mpsc::sync_channel(PLAY_QUEUE);
-        let (to_capture, new_sources) = std::sync::mpsc::channel();
+        let (to_capture, to_obey) = std::sync::mpsc::channel();
         let (frames_in, frames) = frames::channel(Arc::clone(&shared));
-        let (played, reference) = capture::reference(config.processing);
+        let (played, to_cancel) = rtrb::RingBuffer::new(PLAYED_QUEUE);
         let capture = capture::CaptureThread::new(
             Arc::clone(&shared),
             config.processing,
             frames_in,
             to_playout.clone(),
-            reference,
+            to_cancel,
         )?;
         let playout = playout::PlayoutThread::new(Arc::clone(&shared), from_client, played);
         let mut voice = Self { shared, to_playout, to_capture, threads: Vec::new() };
         // On an error the voice is dropped, which stops what had started.
-        voice.spawn("voice-capture", move || capture.run(source, &new_sources))?;
+        voice.spawn("voice-capture", move || capture.run(source, &to_obey))?;
         voice.spawn("voice-playout", move || playout.run(sink))?;
         Ok((voice, frames))
     }
@@ -223,7 +228,7 @@ impl Voice {
     /// Changes where sound comes from.
     pub fn set_input(&self, input: &InputChoice) -> Result<(), VoiceError> {
         let source = source::Source::new(input)?;
-        let _ = self.to_capture.send(source);
+        let _ = self.to_capture.send(ToCapture::Input(Box::new(source)));
         Ok(())
     }
 
@@ -232,6 +237,12 @@ impl Voice {
         let sink = sink::Sink::new(output)?;
         let _ = self.to_playout.send(ToPlayout::Output(Box::new(sink)));
         Ok(())
+    }
+
+    /// Changes what is done to the input. Takes up to a second, for new stages learn the room
+    /// before they are faded in.
+    pub fn set_processing(&self, processing: ProcessingConfig) {
+        let _ = self.to_capture.send(ToCapture::Processing(processing));
     }
 
     /// What became of the devices.
@@ -277,7 +288,9 @@ impl MicTest {
     /// Starts with the given devices; nothing is played until
     /// [`set_hear_yourself`](Self::set_hear_yourself).
     pub fn start(input: InputChoice, output: OutputChoice) -> Result<Self, VoiceError> {
-        let config = VoiceConfig { input, output, muted: true, ..VoiceConfig::default() };
+        // Nobody is heard here but oneself, which is no echo.
+        let processing = ProcessingConfig { echo: false, ..ProcessingConfig::default() };
+        let config = VoiceConfig { input, output, processing, muted: true };
         let (voice, frames) = Voice::start(config)?;
         Ok(Self { voice, _frames: frames })
     }

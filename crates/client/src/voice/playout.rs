@@ -6,7 +6,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use rtrb::Producer;
-use standfast_media::{DeepBudget, Incoming, Level, MAX_SPEAKERS, Mixer, Packet, SILENT_BLOCK};
+use standfast_media::{
+    Block, DeepBudget, Incoming, Level, MAX_SPEAKERS, Mixer, Packet, SILENT_BLOCK,
+};
 
 use super::shared::{Heard, Shared, SpeakerLevel, SpeakerStats};
 use super::sink::Sink;
@@ -30,6 +32,14 @@ pub(super) enum ToPlayout {
     Output(Box<Sink>),
 }
 
+/// A block that was handed to a loudspeaker, for the echo stage.
+pub(super) struct Played {
+    pub(super) at_us: u64,
+    /// Another device than the block before.
+    pub(super) by_another_device: bool,
+    pub(super) block: Block,
+}
+
 struct Speaker {
     incoming: Incoming,
     /// The loudest since the last report.
@@ -39,8 +49,9 @@ struct Speaker {
 pub(super) struct PlayoutThread {
     shared: Arc<Shared>,
     orders: Receiver<ToPlayout>,
-    /// To the echo stage, if it is on.
-    played: Option<Producer<f32>>,
+    /// To the echo stage.
+    played: Producer<Played>,
+    another_device: bool,
     speakers: HashMap<u64, Speaker>,
     /// Kept apart, for a gain may be set before the first frame.
     gains: HashMap<u64, f32>,
@@ -52,12 +63,13 @@ impl PlayoutThread {
     pub(super) fn new(
         shared: Arc<Shared>,
         orders: Receiver<ToPlayout>,
-        played: Option<Producer<f32>>,
+        played: Producer<Played>,
     ) -> Self {
         Self {
             shared,
             orders,
             played,
+            another_device: false,
             speakers: HashMap::new(),
             gains: HashMap::new(),
             mixer: Mixer::default(),
@@ -81,6 +93,7 @@ impl PlayoutThread {
             }
             if let Some(state) = sink.changed_state() {
                 self.shared.set_output_state(state);
+                self.another_device = true;
             }
         }
     }
@@ -149,15 +162,22 @@ impl PlayoutThread {
         if others_sound {
             self.shared.note_first_audio();
         }
-        if let Some(played) = &mut self.played {
-            // Full only while the capture thread has no device; then there is no echo either.
-            let _ = played.push_entire_slice(&block);
-        }
         sink.write(&block);
+        if sink.sounds_in_the_room() {
+            self.tell_played(now_us, block);
+        }
         self.shared.add_output_glitches(sink.new_glitches());
         self.unreported += 1;
         if self.unreported >= REPORT_BLOCKS {
             self.report();
+        }
+    }
+
+    fn tell_played(&mut self, at_us: u64, block: Block) {
+        let played = Played { at_us, by_another_device: self.another_device, block };
+        // Full only while the capture thread has no device; then there is no echo either.
+        if self.played.push(played).is_ok() {
+            self.another_device = false;
         }
     }
 

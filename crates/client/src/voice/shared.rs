@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use standfast_media::{IncomingStats, Level};
+use standfast_media::{IncomingStats, Level, MicrophoneTrouble};
 
 use super::AudioError;
 
@@ -40,6 +40,8 @@ pub struct Levels {
     pub input: Level,
     /// Whether the own microphone hears speech, muted or not.
     pub input_speaking: bool,
+    /// What is wrong with the own microphone, muted or not.
+    pub input_trouble: Option<MicrophoneTrouble>,
     /// Everyone of whom frames came.
     pub speakers: Vec<SpeakerLevel>,
 }
@@ -103,7 +105,7 @@ pub(super) struct Shared {
     output_glitches: AtomicU64,
     /// Microseconds after the start, plus one; 0 before.
     first_audio_us: AtomicU64,
-    input_level: Mutex<(Level, bool)>,
+    input_level: Mutex<(Level, bool, Option<MicrophoneTrouble>)>,
     heard: Mutex<Heard>,
     devices: Mutex<Devices>,
 }
@@ -127,7 +129,7 @@ impl Shared {
             input_glitches: AtomicU64::new(0),
             output_glitches: AtomicU64::new(0),
             first_audio_us: AtomicU64::new(0),
-            input_level: Mutex::new((Level::SILENCE, false)),
+            input_level: Mutex::new((Level::SILENCE, false, None)),
             heard: Mutex::default(),
             devices: Mutex::new(Devices { input: DeviceState::Off, output: DeviceState::Off }),
         }
@@ -185,8 +187,13 @@ impl Shared {
         self.output_glitches.fetch_add(more, Ordering::Relaxed);
     }
 
-    pub(super) fn set_input_level(&self, level: Level, speaking: bool) {
-        *lock(&self.input_level) = (level, speaking);
+    pub(super) fn set_input_level(
+        &self,
+        level: Level,
+        speaking: bool,
+        trouble: Option<MicrophoneTrouble>,
+    ) {
+        *lock(&self.input_level) = (level, speaking, trouble);
     }
 
     pub(super) fn set_heard(&self, heard: Heard) {
@@ -219,8 +226,9 @@ impl Shared {
     }
 
     pub(super) fn levels(&self) -> Levels {
-        let (input, input_speaking) = *lock(&self.input_level);
-        Levels { input, input_speaking, speakers: lock(&self.heard).levels.clone() }
+        let (input, input_speaking, input_trouble) = *lock(&self.input_level);
+        let speakers = lock(&self.heard).levels.clone();
+        Levels { input, input_speaking, input_trouble, speakers }
     }
 
     pub(super) fn stats(&self) -> VoiceStats {

@@ -77,6 +77,11 @@ impl Sink {
         }
     }
 
+    /// Whether a microphone can hear it.
+    pub(super) fn sounds_in_the_room(&self) -> bool {
+        matches!(self, Self::Device(device) if device.playback.is_some())
+    }
+
     pub(super) fn new_glitches(&mut self) -> u64 {
         match self {
             Self::Device(device) => device.new_glitches(),

@@ -75,6 +75,11 @@ impl Source {
         }
     }
 
+    /// Whether a loudspeaker can be heard through it.
+    pub(super) fn hears_the_room(&self) -> bool {
+        matches!(self, Self::Device(_))
+    }
+
     pub(super) fn new_glitches(&mut self) -> u64 {
         match self {
             Self::Device(device) => device.new_glitches(),
