@@ -4,21 +4,22 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use standfast_client::call::Call;
+use standfast_client::call::{Call, CallView};
 use standfast_client::clock::wall_ms;
 use standfast_client::entropy::OsEntropy;
 use standfast_client::profile::{Profile, display_name};
 use standfast_client::transport::RelayAddr;
+use standfast_client::voice;
 use standfast_crypto::{Fingerprint, Link};
 use standfast_ipc::{
     AppView, Command, DeviceChoice, ErrorCode, GlobalKeyState, Hint, Levels, RelayView, Reply,
     Setting, UiUpdate,
 };
-use standfast_meeting::Phase;
 use standfast_vault::Vault;
 
 use crate::call::Running;
 use crate::errors::{Outcome, refuse, store};
+use crate::hints::{self, Working};
 use crate::host::Host;
 use crate::identity::Identity;
 use crate::intents::{intend, key_of, open};
@@ -63,6 +64,7 @@ pub(crate) struct State {
     global_key: GlobalKeyState,
     talk: Talk,
     sounding: Sounding,
+    working: Working,
     shown: Option<AppView>,
     revision: u64,
     looked: Instant,
@@ -95,6 +97,7 @@ impl State {
             global_key: GlobalKeyState::default(),
             talk: Talk::default(),
             sounding: Sounding::default(),
+            working: Working::default(),
             shown: None,
             revision: 0,
             looked: Instant::now(),
@@ -151,6 +154,9 @@ impl State {
     fn look(&mut self) {
         self.looked = Instant::now();
         self.sound.tick();
+        if let Some(voice) = self.running.as_ref().and_then(Running::call).and_then(Call::voice) {
+            self.sound.follow(&self.prefs, &voice);
+        }
         self.prints.work(&self.worker);
         self.let_go();
         if let Some(given) = self.running.as_mut().and_then(Running::proved) {
@@ -221,7 +227,7 @@ impl State {
         let me = self.profile.as_ref().map(|p| p.identity.fingerprint());
         let present: Vec<Fingerprint> =
             call_view.iter().flat_map(|v| v.meeting.members.iter().map(|m| m.fp)).collect();
-        let hints = hints(call_view.as_ref(), now_levels.as_ref());
+        let hints = self.hints(call_view.as_ref(), now_levels.as_ref(), devices.as_ref());
         let devices_view = self.sound.view(&self.prefs, devices.as_ref());
         let meeting = match (&self.running, &call_view, me) {
             (Some(running), Some(call), Some(me)) => {
@@ -260,6 +266,18 @@ impl State {
             hints,
             meeting,
         }
+    }
+
+    fn hints(
+        &mut self,
+        call: Option<&CallView>,
+        levels: Option<&voice::Levels>,
+        devices: Option<&voice::Devices>,
+    ) -> Vec<Hint> {
+        let mut all = self.working.look(devices);
+        all.extend(devices.iter().flat_map(|devices| self.sound.arrived(devices)));
+        all.extend(hints::heard(call, levels, devices));
+        all
     }
 
     fn done(&mut self, done: Done) {
@@ -420,7 +438,11 @@ impl State {
             self.profile()?.vault.store().set_private_setting(RELAY, &relay).map_err(store)?;
             self.relay = relay;
         }
-        self.change_prefs(|prefs| prefs.apply(setting))
+        self.change_prefs(|prefs| prefs.apply(setting))?;
+        if let Some(voice) = self.running.as_ref().and_then(Running::call).and_then(Call::voice) {
+            voice.set_processing(self.prefs.processing());
+        }
+        Ok(())
     }
 
     fn start_as_new_person(&mut self) -> Outcome<()> {
@@ -596,14 +618,4 @@ impl State {
         }
         Ok(())
     }
-}
-
-fn hints(
-    call: Option<&standfast_client::call::CallView>,
-    levels: Option<&standfast_client::voice::Levels>,
-) -> Vec<Hint> {
-    let (Some(call), Some(levels)) = (call, levels) else { return Vec::new() };
-    let muted = call.meeting.microphone == standfast_meeting::Microphone::Muted;
-    let talking = call.meeting.phase == Phase::Live && muted && levels.input_speaking;
-    if talking { vec![Hint::TalkingWhileMuted] } else { Vec::new() }
 }

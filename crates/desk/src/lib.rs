@@ -10,6 +10,7 @@
 mod call;
 mod desk;
 mod errors;
+mod hints;
 mod host;
 mod identity;
 mod intents;
@@ -20,6 +21,7 @@ mod levels;
 mod meeting_view;
 mod passphrase;
 mod people_view;
+mod plugged;
 mod prefs;
 mod prints;
 mod sound;

@@ -6,11 +6,14 @@ use std::time::{Duration, Instant};
 use standfast_client::clock::wall_ms;
 use standfast_client::voice::{
     AudioError, Choice, DeviceState, Devices as Working, Direction, InputChoice, MicTest,
-    OutputChoice, Voice, VoiceConfig, list_devices,
+    OutputChoice, ProcessingConfig, Voice, VoiceConfig, list_devices,
 };
-use standfast_ipc::{AudioDevice, DeviceChoice, Devices, ErrorCode, MicrophoneTest};
+use standfast_ipc::{
+    AudioDevice, DeviceChoice, DeviceKind, Devices, ErrorCode, Hint, MicrophoneTest,
+};
 
 use crate::errors::{Outcome, refuse};
+use crate::plugged::Plugged;
 use crate::prefs::Prefs;
 use crate::work::{Done, Worker};
 
@@ -24,8 +27,8 @@ const SILENT_MS: u64 = 5_000;
 const TONE: Duration = Duration::from_millis(900);
 
 pub(crate) struct Sound {
-    inputs: Vec<AudioDevice>,
-    outputs: Vec<AudioDevice>,
+    inputs: Plugged,
+    outputs: Plugged,
     listed: Option<Instant>,
     test: Option<Test>,
     tone: bool,
@@ -39,14 +42,17 @@ struct Test {
 
 impl Sound {
     pub(crate) fn new() -> Self {
-        Self { inputs: Vec::new(), outputs: Vec::new(), listed: None, test: None, tone: false }
+        let (inputs, outputs) = (Plugged::default(), Plugged::default());
+        Self { inputs, outputs, listed: None, test: None, tone: false }
     }
 
     /// Lists devices now and then, and watches the test's level.
     pub(crate) fn tick(&mut self) {
         if self.listed.is_none_or(|at| at.elapsed() >= LIST_EVERY) {
-            self.listed = Some(Instant::now());
-            (self.inputs, self.outputs) = (list(Direction::Capture), list(Direction::Playback));
+            let now = Instant::now();
+            self.listed = Some(now);
+            self.inputs.look(list(Direction::Capture), now);
+            self.outputs.look(list(Direction::Playback), now);
         }
         if let Some(test) = &mut self.test
             && test.mic.level().rms > SILENT_RMS
@@ -59,14 +65,49 @@ impl Sound {
         let own = self.test.as_ref().map(|t| t.mic.devices());
         let now = working.or(own.as_ref());
         Devices {
-            inputs: self.inputs.clone(),
-            outputs: self.outputs.clone(),
+            inputs: self.inputs.devices().to_vec(),
+            outputs: self.outputs.devices().to_vec(),
             input: prefs.input.clone(),
             output: prefs.output.clone(),
-            input_now: now
-                .map_or_else(|| chosen(&self.inputs, &prefs.input), |d| open_name(&d.input)),
-            output_now: now
-                .map_or_else(|| chosen(&self.outputs, &prefs.output), |d| open_name(&d.output)),
+            input_now: now.map_or_else(
+                || chosen(self.inputs.devices(), &prefs.input),
+                |d| open_name(&d.input),
+            ),
+            output_now: now.map_or_else(
+                || chosen(self.outputs.devices(), &prefs.output),
+                |d| open_name(&d.output),
+            ),
+        }
+    }
+
+    /// Devices that were plugged in lately and are not in use.
+    pub(crate) fn arrived(&self, working: &Working) -> Vec<Hint> {
+        let unused = |what, plugged: &Plugged, state: &DeviceState| {
+            let now = open_name(state);
+            let unused = plugged.came().filter(move |d| Some(&d.name) != now.as_ref());
+            unused.map(move |d| Hint::DeviceArrived { what, device: d.clone() }).collect::<Vec<_>>()
+        };
+        let mut hints = unused(DeviceKind::Microphone, &self.inputs, &working.input);
+        hints.extend(unused(DeviceKind::Speaker, &self.outputs, &working.output));
+        hints
+    }
+
+    /// Follows the system's preference where that is the user's.
+    pub(crate) fn follow(&mut self, prefs: &Prefs, voice: &Voice) {
+        let working = voice.devices();
+        let elsewhere = |state: &DeviceState, default: &AudioDevice| matches!(state, DeviceState::Open(name) if *name != default.name);
+        let default = self.inputs.new_default();
+        if prefs.input == DeviceChoice::FollowSystem
+            && default.is_some_and(|default| elsewhere(&working.input, default))
+        {
+            // A device has no file that could be missing.
+            let _ = voice.set_input(&input(prefs));
+        }
+        let default = self.outputs.new_default();
+        if prefs.output == DeviceChoice::FollowSystem
+            && default.is_some_and(|default| elsewhere(&working.output, default))
+        {
+            let _ = voice.set_output(&output(prefs));
         }
     }
 
@@ -113,8 +154,8 @@ impl Sound {
         let config = VoiceConfig {
             input: InputChoice::Wav(path),
             output: output(prefs),
+            processing: ProcessingConfig::OFF,
             muted: true,
-            ..VoiceConfig::default()
         };
         let Ok((voice, frames)) = Voice::start(config) else { return refuse(ErrorCode::NoDevice) };
         voice.set_hear_yourself(true);

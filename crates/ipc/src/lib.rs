@@ -65,7 +65,7 @@ pub use meeting::{
 };
 pub use people::{LobbyEntry, MemberView, OwnerView, Presence, RemovedView, Role};
 pub use settings::{
-    AudioDevice, DeviceChoice, Devices, Hint, MicrophoneTest, Setting, Settings, Theme,
+    AudioDevice, DeviceChoice, DeviceKind, Devices, Hint, MicrophoneTest, Setting, Settings, Theme,
 };
 pub use sound::{SoundFigures, SoundFrom};
 pub use standup::{

@@ -152,6 +152,17 @@ pub enum Setting {
     },
 }
 
+/// A direction of sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceKind {
+    /// What hears the user.
+    Microphone,
+    /// What the user hears.
+    Speaker,
+}
+
 /// Something the user may want to act on. The list holds what is so now; the UI shows each once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -164,12 +175,31 @@ pub enum Hint {
         /// Its name.
         device: String,
     },
+    /// An open microphone in which speech drowns in noise.
+    NoisyMicrophone {
+        /// Its name.
+        device: String,
+    },
     /// A device in use went away.
     DeviceGone {
+        /// Which of the two.
+        what: DeviceKind,
         /// Its name.
         device: String,
         /// What is used instead, if anything.
         using: Option<String>,
+    },
+    /// Another program holds the device.
+    DeviceBusy {
+        /// Which of the two.
+        what: DeviceKind,
+    },
+    /// A device was plugged in and is not in use.
+    DeviceArrived {
+        /// Which of the two.
+        what: DeviceKind,
+        /// The device.
+        device: AudioDevice,
     },
     /// The relay holds us back.
     RelayLimited,

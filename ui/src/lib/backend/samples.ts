@@ -216,6 +216,8 @@ const SCENARIOS: Record<string, Partial<AppView>> = {
   "ended-removed": { meeting: { ...SETTLED, phase: { kind: "ended", atMs: now, erasedAtMs: now, why: "removed" }, epoch: null, code: null } },
   "ended-replaced": { meeting: { ...SETTLED, phase: { kind: "ended", atMs: now, erasedAtMs: now, why: "replaced" }, epoch: null, code: null } },
   hint: { ...inMeeting({}), hints: [{ kind: "talking_while_muted" }] },
+  "hint-noise": { ...inMeeting({}), hints: [{ kind: "noisy_microphone", device: "USB headset" }] },
+  "hint-arrived": { ...inMeeting({}), hints: [{ kind: "device_arrived", what: "speaker", device: { id: "usb", name: "USB headset" } }] },
 };
 
 export const SCENARIO_NAMES = Object.keys(SCENARIOS);

@@ -365,6 +365,10 @@ export type DeviceChoice = { "kind": "follow_system" } | { "kind": "fixed",
  */
 id: string, };
 /**
+ * A direction of sound.
+ */
+export type DeviceKind = "microphone" | "speaker";
+/**
  * What a link says that another device of the same user showed.
  */
 export type DeviceLink = {
@@ -547,7 +551,15 @@ export type Hint = { "kind": "talking_while_muted" } | { "kind": "dead_microphon
 /**
  * Its name.
  */
+device: string, } | { "kind": "noisy_microphone",
+/**
+ * Its name.
+ */
 device: string, } | { "kind": "device_gone",
+/**
+ * Which of the two.
+ */
+what: DeviceKind,
 /**
  * Its name.
  */
@@ -555,7 +567,19 @@ device: string,
 /**
  * What is used instead, if anything.
  */
-using: string | null, } | { "kind": "relay_limited" };
+using: string | null, } | { "kind": "device_busy",
+/**
+ * Which of the two.
+ */
+what: DeviceKind, } | { "kind": "device_arrived",
+/**
+ * Which of the two.
+ */
+what: DeviceKind,
+/**
+ * The device.
+ */
+device: AudioDevice, } | { "kind": "relay_limited" };
 /**
  * The relay inside this app.
  */

@@ -1,10 +1,16 @@
 /** Shows each hint of the back end once, for as long as it holds. */
-import type { Hint } from "$lib/ipc/bindings";
+import type { Command, DeviceKind, Hint } from "$lib/ipc/bindings";
 import { w } from "$lib/words";
 import { app } from "./app.svelte";
 import { toasts } from "./toasts.svelte";
 
 const shown = new Set<string>();
+
+const ICONS = { microphone: "mic", speaker: "speaker" } as const;
+
+function use(what: DeviceKind, id: string): Command {
+  return { kind: what === "microphone" ? "choose_input" : "choose_output", device: { kind: "fixed", id } };
+}
 
 function show(hint: Hint): void {
   const choose = { label: w.hints.choose, run: () => app.go({ kind: "settings", page: "audio" }) };
@@ -19,11 +25,24 @@ function show(hint: Hint): void {
     case "dead_microphone":
       toasts.show({ text: w.hints.deadMicrophone(hint.device), icon: "mic", action: choose });
       break;
+    case "noisy_microphone":
+      toasts.show({ text: w.hints.noisyMicrophone(hint.device), icon: "mic", action: choose });
+      break;
     case "device_gone":
       toasts.show({
-        text: hint.using === null ? w.hints.deviceGoneNone : w.hints.deviceGone(hint.device, hint.using),
-        icon: "speaker",
+        text: hint.using === null ? w.hints.deviceGoneNone[hint.what] : w.hints.deviceGone(hint.device, hint.using),
+        icon: ICONS[hint.what],
         action: choose,
+      });
+      break;
+    case "device_busy":
+      toasts.show({ text: w.hints.deviceBusy[hint.what], icon: ICONS[hint.what], action: choose });
+      break;
+    case "device_arrived":
+      toasts.show({
+        text: w.hints.deviceArrived(hint.device.name),
+        icon: ICONS[hint.what],
+        action: { label: w.hints.use, run: () => void app.send(use(hint.what, hint.device.id)) },
       });
       break;
     case "relay_limited":

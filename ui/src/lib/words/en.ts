@@ -897,9 +897,16 @@ export const en = {
   hints: {
     talkingWhileMuted: "You are muted, and talking",
     deadMicrophone: (device: string) => `No sound comes from ${device}.`,
+    noisyMicrophone: (device: string) => `${device} hears a lot of noise. You may be hard to understand.`,
     choose: "Choose",
     deviceGone: (device: string, using: string) => `${device} was unplugged. Using ${using}.`,
-    deviceGoneNone: "No microphone. You can listen.",
+    deviceGoneNone: { microphone: "No microphone. You can listen.", speaker: "No speaker. You can talk, and hear nobody." },
+    deviceBusy: {
+      microphone: "Another program holds the microphone. You can listen.",
+      speaker: "Another program holds the speaker. You can talk, and hear nobody.",
+    },
+    deviceArrived: (device: string) => `${device} is plugged in.`,
+    use: "Use it",
     relayLimited: "Joining may take longer than usual.",
   },
 
