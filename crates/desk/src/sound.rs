@@ -95,18 +95,11 @@ impl Sound {
     /// Follows the system's preference where that is the user's.
     pub(crate) fn follow(&mut self, prefs: &Prefs, voice: &Voice) {
         let working = voice.devices();
-        let elsewhere = |state: &DeviceState, default: &AudioDevice| matches!(state, DeviceState::Open(name) if *name != default.name);
-        let default = self.inputs.new_default();
-        if prefs.input == DeviceChoice::FollowSystem
-            && default.is_some_and(|default| elsewhere(&working.input, default))
-        {
-            // A device has no file that could be missing.
+        // Devices need no file, so that choosing them cannot fail.
+        if elsewhere(&prefs.input, &working.input, self.inputs.new_default()) {
             let _ = voice.set_input(&input(prefs));
         }
-        let default = self.outputs.new_default();
-        if prefs.output == DeviceChoice::FollowSystem
-            && default.is_some_and(|default| elsewhere(&working.output, default))
-        {
+        if elsewhere(&prefs.output, &working.output, self.outputs.new_default()) {
             let _ = voice.set_output(&output(prefs));
         }
     }
@@ -210,6 +203,13 @@ fn chosen(devices: &[AudioDevice], choice: &DeviceChoice) -> Option<String> {
         DeviceChoice::Fixed { id } => devices.iter().find(|d| d.id == *id),
     };
     device.map(|d| d.name.clone())
+}
+
+/// Whether the system prefers another device now than the one that follows it. One that failed is
+/// looked for anyway.
+fn elsewhere(choice: &DeviceChoice, now: &DeviceState, default: Option<&AudioDevice>) -> bool {
+    let (Some(default), Some(name)) = (default, open_name(now)) else { return false };
+    *choice == DeviceChoice::FollowSystem && name != default.name
 }
 
 fn open_name(state: &DeviceState) -> Option<String> {

@@ -69,7 +69,7 @@ impl MicrophoneWatch {
         self.power += (power - self.power) * share;
         self.quietest[0] = self.quietest[0].min(self.power);
         self.blocks += 1;
-        if self.blocks % WINDOW_BLOCKS == 0 {
+        if self.blocks.is_multiple_of(WINDOW_BLOCKS) {
             self.quietest.rotate_right(1);
             self.quietest[0] = self.power;
         }

@@ -105,6 +105,25 @@ fn muted_nothing_leaves_but_the_meter_works() {
 }
 
 #[test]
+fn stages_are_switched_while_frames_flow() {
+    let dir = tempfile::tempdir().unwrap();
+    let spoken = dir.path().join("spoken.wav");
+    speech_like(&spoken, 48_000, 1, 1);
+    let (speaker, mut frames) = start(InputChoice::WavLoop(spoken), OutputChoice::Null, false);
+    let (listener, _silence) = start(InputChoice::Silence, OutputChoice::Null, true);
+    let all = ProcessingConfig::default();
+    for processing in [all, ProcessingConfig { noise: false, ..all }, ProcessingConfig::OFF] {
+        carry(&mut frames, &listener, Duration::from_millis(200));
+        speaker.set_processing(processing);
+    }
+    carry(&mut frames, &listener, Duration::from_millis(200));
+    let stats = speaker.stats();
+    assert!((36..=42).contains(&stats.frames_captured), "{stats:?}");
+    assert_eq!((stats.frames_dropped, stats.input_glitches), (0, 0));
+    assert_eq!(speaker.levels().input_trouble, None);
+}
+
+#[test]
 fn one_can_hear_oneself_without_sending() {
     let dir = tempfile::tempdir().unwrap();
     let (spoken, heard) = (dir.path().join("spoken.wav"), dir.path().join("heard.wav"));
