@@ -141,7 +141,7 @@ mod tests {
             for (block, (line, seen)) in differences(ppm).take(6_000).enumerate() {
                 drift.observe(seen);
                 let off = (drift.ppm() - ppm).abs();
-                assert!(block < 500 || off < 60.0, "{ppm} ppm, block {block}: off by {off}");
+                assert!(block < 1_000 || off < 30.0, "{ppm} ppm, block {block}: off by {off}");
                 assert!(block < 2_000 || off < 15.0, "{ppm} ppm, block {block}: off by {off}");
                 // 48 is the mean lateness.
                 let off = (drift.offset() + 48.0 - line).abs();

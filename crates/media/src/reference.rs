@@ -23,9 +23,9 @@ const SILENT_AFTER_US: u64 = 500_000;
 /// How far reading stays behind playing at first: 15 ms. A block of 10 ms must be complete, and
 /// the echo of a sample takes longer than that through any device's buffers …
 const FIRST_DISTANCE: f64 = 720.0;
-/// … and so much more when it was too little for so many blocks within about a second …
+/// … and so much more when it was too little so many times within about a second …
 const MORE_DISTANCE: f64 = 240.0;
-const EARLY_BLOCKS: f64 = 3.0;
+const EARLY_TIMES: f64 = 3.0;
 const EARLY_MEMORY: f64 = 0.99;
 /// … up to 60 ms. A device with larger buffers has a later echo, too.
 const MAX_DISTANCE: f64 = 2_880.0;
@@ -49,8 +49,9 @@ pub struct Reference {
     /// Where the next block begins, in played samples.
     at: f64,
     distance: f64,
-    /// Blocks that were wanted too early lately.
+    /// How often blocks were wanted too early lately, and whether the last one was.
     early: f64,
+    is_early: bool,
     jumps: u64,
 }
 
@@ -65,6 +66,7 @@ impl Default for Reference {
             at: 0.0,
             distance: FIRST_DISTANCE,
             early: 0.0,
+            is_early: false,
             jumps: 0,
         }
     }
@@ -127,8 +129,11 @@ impl Reference {
     /// Reads from longer ago if blocks are often wanted before they were handed over.
     fn keep_distance(&mut self) {
         let early = self.at + BLOCK_SAMPLES as f64 + AFTER as f64 > self.played as f64;
-        self.early = self.early * EARLY_MEMORY + f64::from(u8::from(early));
-        if self.early > EARLY_BLOCKS && self.distance < MAX_DISTANCE {
+        // A stall is one long time of it, and no reason.
+        let was_early = std::mem::replace(&mut self.is_early, early);
+        let begins = early && !was_early;
+        self.early = self.early * EARLY_MEMORY + f64::from(u8::from(begins));
+        if self.early > EARLY_TIMES && self.distance < MAX_DISTANCE {
             self.early = 0.0;
             self.distance += MORE_DISTANCE;
             self.jump(self.goal());
@@ -269,6 +274,22 @@ mod tests {
         });
         assert!((1..=3).contains(&(reference.jumps() - before)), "{}", reference.jumps() - before);
         assert!((reference.drift_ppm() - 100.0).abs() < 50.0, "{}", reference.drift_ppm());
+    }
+
+    /// A device that asks for 40 ms at once needs more distance, and gets it within seconds.
+    #[test]
+    fn a_device_with_long_periods_is_read_from_further_back() {
+        let (mut reference, mut silent) = (Reference::default(), 0);
+        for captured in 1..=1_000_u64 {
+            let now = captured * 10_000;
+            if captured % 4 == 1 {
+                (0..4).for_each(|n| reference.played(&block(captured - 1 + n), now - 5_000));
+            }
+            let seen = reference.captured(now);
+            silent += u32::from(captured > 300 && seen == SILENT_BLOCK);
+        }
+        assert_eq!(silent, 0);
+        assert!((1_440.0..=2_400.0).contains(&reference.distance), "{}", reference.distance);
     }
 
     #[test]

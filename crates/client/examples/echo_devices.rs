@@ -1,6 +1,6 @@
 //! Plays a recording on the loudspeaker and prints how much of it is left at the microphone.
 //!
-//! `cargo run --release -p standfast-client --example echo -- FAR.wav [SECONDS]` uses the system's
+//! `cargo run --release -p standfast-client --example echo_devices -- FAR.wav [SECONDS]` uses the system's
 //! default devices (with PulseAudio: `PULSE_SOURCE` and `PULSE_SINK`; the monitor of a null sink is
 //! a room without walls). The echo stage is off for the first 5 s, and then switched on.
 
