@@ -5,7 +5,7 @@
 
 use sonora::config::{
     AdaptiveDigital, EchoCanceller, GainController2, HighPassFilter, MaxProcessingRate,
-    NoiseSuppression, NoiseSuppressionLevel, Pipeline,
+    NoiseSuppression, NoiseSuppressionLevel, Pipeline, TransparentModeType,
 };
 use sonora::{AudioProcessing, Config, StreamConfig};
 
@@ -15,6 +15,10 @@ use crate::{Block, SAMPLE_RATE};
 /// How much steady noise is lowered (about 6 dB). More costs clean speech: STOI of synthetic speech
 /// after all stages and the codec is 0.962 with this, 0.957 with the next level.
 const NOISE_LEVEL: NoiseSuppressionLevel = NoiseSuppressionLevel::Low;
+/// How it is found out that there is no echo, as with headphones. This way takes as much echo away
+/// as the library's default, and leaves more of a near end that talks beside a far one: STOI 0.83
+/// with headphones instead of 0.81.
+const TRANSPARENT_MODE: TransparentModeType = TransparentModeType::Hmm;
 /// The gain before anything was heard. The library's 15 dB overdrives a voice that is loud already.
 const INITIAL_GAIN_DB: f32 = 0.0;
 
@@ -97,7 +101,10 @@ pub(crate) fn build(config: ProcessingConfig) -> AudioProcessing {
                 ..Pipeline::default()
             },
             high_pass_filter: config.high_pass.then(HighPassFilter::default),
-            echo_canceller: config.echo.then(EchoCanceller::default),
+            echo_canceller: config.echo.then(|| EchoCanceller {
+                transparent_mode: TRANSPARENT_MODE,
+                ..EchoCanceller::default()
+            }),
             noise_suppression: config
                 .noise
                 .then(|| NoiseSuppression { level: NOISE_LEVEL, ..NoiseSuppression::default() }),
