@@ -1,6 +1,6 @@
-//! Measures keys and frames with the real engine, beside its peers in the same run.
+//! Measures keys, frames and voice with the real engine, beside its peers in the same run.
 //!
-//! `cargo xtask bench keys` builds this in release and runs it. Nothing here is part of a product.
+//! `cargo xtask bench` builds this in release and runs it. Nothing here is part of a product.
 
 mod clock;
 mod dice;
@@ -14,6 +14,7 @@ mod room;
 mod rotation;
 mod speech;
 mod takeover;
+mod voice;
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,7 @@ use serde::Serialize;
 use crate::report::Report;
 use crate::rotation::Row;
 
-/// Measures keys and frames.
+/// Measures keys, frames and voice.
 #[derive(Parser)]
 struct Args {
     #[command(subcommand)]
@@ -43,6 +44,21 @@ enum What {
         /// What to measure; everything else is left out of the file.
         #[arg(long, value_enum, value_delimiter = ',', default_values_t = Part::ALL)]
         parts: Vec<Part>,
+    },
+    /// Speech over bad paths, clock drift, processor and memory: writes `voice.json`.
+    Voice {
+        /// Where results lie.
+        #[arg(long, default_value = "target/bench")]
+        out: PathBuf,
+        /// Less of everything, in two minutes.
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Holds the voice of one device and prints its memory; part of `voice`.
+    #[command(hide = true)]
+    VoiceMemory {
+        /// Size of the meeting.
+        participants: usize,
     },
 }
 
@@ -91,6 +107,8 @@ const LOOPBACK_TURNS: usize = 1_000;
 fn main() -> anyhow::Result<()> {
     match Args::parse().what {
         What::Keys { out, members, parts } => keys(&out, &members, &parts),
+        What::Voice { out, quick } => voice::run(&out, quick),
+        What::VoiceMemory { participants } => voice::hold_memory(participants),
     }
 }
 

@@ -5,9 +5,6 @@ use std::sync::Arc;
 use standfast_crypto::{Enc, Entropy, Identity, Link, Secret, kdf};
 use standfast_meeting::{Admission, Config, Hosts, Part, Policy};
 
-/// Size of an audio payload: what one packet of the default profile takes.
-pub(crate) const AUDIO_BYTES: usize = 120;
-
 /// The operating system's randomness.
 pub(crate) struct Os;
 
@@ -49,6 +46,6 @@ pub(crate) fn config(n: usize, link: &Link, rotate_ms: u32) -> Config {
         part,
         known: Vec::new(),
         muted: false,
-        audio_bytes: AUDIO_BYTES,
+        audio_bytes: standfast_client::call::AUDIO_BYTES,
     }
 }

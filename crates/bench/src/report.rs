@@ -22,12 +22,19 @@ const OTHERS: [(&str, &str, &str); 3] = [
     ("fuzz", "fuzz.json", "cargo xtask fuzz"),
 ];
 
-/// Everything. What was not measured is not there.
+/// When, on what and how was measured.
 #[derive(Serialize)]
-pub(crate) struct Report {
+pub(crate) struct Run {
     machine: Machine,
     measured_at_unix_s: u64,
     command: String,
+}
+
+/// Everything. What was not measured is not there.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    #[serde(flatten)]
+    run: Run,
     openmls_suite: &'static str,
     pub(crate) rotation: Vec<Row>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,14 +64,23 @@ struct Machine {
     rustc: String,
 }
 
-impl Report {
-    /// Notes when and on what is measured. Nothing is measured yet.
+impl Run {
+    /// Begins now.
     pub(crate) fn new() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             machine: Machine::look(),
             measured_at_unix_s: since.map_or(0, |since| since.as_secs()),
             command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
+        }
+    }
+}
+
+impl Report {
+    /// Notes when and on what is measured. Nothing is measured yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            run: Run::new(),
             openmls_suite: crate::mls::SUITE_NAME,
             rotation: Vec::new(),
             frames_lost_at_rotation: None,

@@ -52,8 +52,28 @@ pub(crate) struct Room {
     posted: Vec<Rc<Envelope>>,
     delays: Option<(Dice, u64, u64)>,
     rotate_ms: u32,
+    /// Takes frames off the network, if there is one.
+    tap: Option<Tap>,
     /// Processor time that device 0 took for its inputs, ms; counted while it is there.
     first_cpu_ms: Option<f64>,
+}
+
+/// Frames on their way to a network of the caller's, and what was heard of those it gave back.
+#[derive(Default)]
+pub(crate) struct Tap {
+    /// Who sealed it, and the frame.
+    pub(crate) sealed: Vec<(usize, Rc<[u8]>)>,
+    /// Who heard it, and what.
+    pub(crate) heard: Vec<(usize, Packet)>,
+}
+
+/// A packet to play.
+pub(crate) struct Packet {
+    /// Media clock, samples.
+    pub(crate) media_ts: u32,
+    pub(crate) opus: Vec<u8>,
+    /// It came with a later one, again.
+    pub(crate) copy: bool,
 }
 
 /// What one rotation took.
@@ -82,6 +102,7 @@ impl Room {
             posted: Vec::new(),
             delays: None,
             rotate_ms,
+            tap: None,
             first_cpu_ms: None,
         }
     }
@@ -89,6 +110,27 @@ impl Room {
     /// From here on everything takes between `least` and `most` ms. Frames may overtake each other.
     pub(crate) fn delayed(&mut self, seed: u64, least: u64, most: u64) {
         self.delays = Some((Dice::new(seed), least, most));
+    }
+
+    /// From here on no frame is delivered but by [`frame`](Self::frame): the network is the caller's.
+    pub(crate) fn tapped(&mut self) {
+        self.tap = Some(Tap::default());
+    }
+
+    /// What happened to frames since this was last asked.
+    pub(crate) fn take_tap(&mut self) -> Tap {
+        self.tap.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// A frame reaches a device.
+    pub(crate) fn frame(&mut self, to: usize, frame: &[u8]) {
+        self.input(to, Input::Media(frame));
+    }
+
+    /// A packet comes from a device's microphone.
+    pub(crate) fn voice(&mut self, n: usize, media_ts: u32, packet: &[u8]) {
+        self.input(n, Input::Voice { media_ts, packet });
+        self.settle();
     }
 
     /// A meeting of `members`, all live, in one epoch that all have confirmed.
@@ -241,8 +283,7 @@ impl Room {
     }
 
     pub(crate) fn say(&mut self, n: usize, media_ts: u32) {
-        self.input(n, Input::Voice { media_ts, packet: b"twenty milliseconds of speech" });
-        self.settle();
+        self.voice(n, media_ts, b"twenty milliseconds of speech");
     }
 
     fn next_due_ms(&self) -> u64 {
@@ -306,10 +347,19 @@ impl Room {
             Output::Post(envelope) => self.post(n, Rc::new(envelope)),
             Output::Media(frame) => {
                 let frame: Rc<[u8]> = frame.into();
+                if let Some(tap) = &mut self.tap {
+                    return tap.sealed.push((n, frame));
+                }
                 self.others(n).for_each(|to| self.send(to, Flying::Media(Rc::clone(&frame))));
             }
             Output::OpenSession { session_id, .. } => {
                 self.others(n).for_each(|to| self.input(to, Input::CaughtUp { session_id }));
+            }
+            Output::Play { media_ts, packet, copy, .. } if self.tap.is_some() => {
+                let heard = Packet { media_ts, opus: packet, copy };
+                if let Some(tap) = &mut self.tap {
+                    tap.heard.push((n, heard));
+                }
             }
             Output::Play { idx, media_ts, copy: false, .. } => {
                 self.devices[n].played.push((idx, media_ts))

@@ -3,4 +3,5 @@
 pub mod evil;
 pub mod measure;
 pub mod model;
+pub mod path;
 pub mod sim;

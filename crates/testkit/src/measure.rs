@@ -135,7 +135,7 @@ fn bands() -> [(usize, usize); BANDS] {
 }
 
 /// Resamples with the Kaiser-windowed filter of Octave's `resample`, as the reference does.
-fn resample(signal: &[f64], from: usize, to: usize) -> Vec<f64> {
+pub fn resample(signal: &[f64], from: usize, to: usize) -> Vec<f64> {
     let common = gcd(from, to);
     let (up, down) = (to / common, from / common);
     if up == down {
@@ -256,8 +256,8 @@ pub fn measure(spoken: &[f64], heard: &[f64], rate: usize) -> Option<Measured> {
     })
 }
 
-/// The delay of each second; `None` where nothing is spoken or recognised.
-fn delays(spoken: &[f64], heard: &[f64], rate: usize) -> Vec<Option<usize>> {
+/// The delay of each second, in samples; `None` where nothing is spoken or recognised.
+pub fn delays(spoken: &[f64], heard: &[f64], rate: usize) -> Vec<Option<usize>> {
     let reach = rate + rate * MAX_DELAY_MS / 1_000;
     let (bright, heard) = (brightened(spoken), brightened(heard));
     spoken

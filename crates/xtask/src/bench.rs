@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: builds what measures, in release, and runs it.
 
+use crate::setup;
 use clap::Subcommand;
 use xtask::paths::{release_binary, root};
 use xtask::run::{command, run};
@@ -13,6 +14,12 @@ pub(crate) enum What {
         #[arg(long)]
         members: Option<String>,
     },
+    /// Speech over bad paths, clock drift, processor and memory, into `target/bench/voice.json`.
+    Voice {
+        /// Less of everything, in two minutes.
+        #[arg(long)]
+        quick: bool,
+    },
 }
 
 /// Measures.
@@ -20,12 +27,20 @@ pub(crate) enum What {
 /// # Errors
 /// When it does not build, or a measurement fails.
 pub(crate) fn run_all(what: &What) -> anyhow::Result<()> {
-    run(&mut command("cargo", ["build", "--release", "--package", "standfast-bench"]))?;
-    let What::Keys { members } = what;
-    let mut bench = command(&release_binary("bench").to_string_lossy(), ["keys", "--out"]);
-    bench.arg(root().join("target/bench"));
-    if let Some(members) = members {
-        bench.args(["--members", members]);
+    if matches!(what, What::Voice { .. }) {
+        setup::voice_bench();
     }
-    run(&mut bench)
+    run(&mut command("cargo", ["build", "--release", "--package", "standfast-bench"]))?;
+    let bench = |part| {
+        let mut bench = command(&release_binary("bench").to_string_lossy(), [part, "--out"]);
+        bench.arg(root().join("target/bench"));
+        bench
+    };
+    match what {
+        What::Keys { members } => {
+            let members = members.iter().flat_map(|members| ["--members", members]);
+            run(bench("keys").args(members))
+        }
+        What::Voice { quick } => run(bench("voice").args(quick.then_some("--quick"))),
+    }
 }

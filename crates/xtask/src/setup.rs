@@ -16,4 +16,12 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Installs what the bench of voice can use. It goes on without, and says what it leaves out.
+pub(crate) fn voice_bench() {
+    println!("setup: packages of the bench");
+    if let Err(why) = packages::ensure_for_voice_bench() {
+        println!("  going on without: {why:#}");
+    }
+}
+
 pub(crate) use node::npm;

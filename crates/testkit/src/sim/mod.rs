@@ -19,7 +19,7 @@
 mod announced;
 mod boxes;
 mod device;
-mod dice;
+pub(crate) mod dice;
 mod drive;
 mod engine;
 mod finale;

@@ -33,6 +33,21 @@ const STAGE: &[&str] = &[
     "xvfb",
 ];
 
+/// What only the bench of voice uses: speech, and Python to score it, which compiles a part.
+const VOICE_BENCH: &[&str] =
+    &["build-essential", "pocketsphinx-testdata", "python3-dev", "python3-venv"];
+
+/// Installs what the bench of voice can use, where that is a matter of apt.
+///
+/// # Errors
+/// When a package is missing and this program may not install it.
+pub(super) fn ensure_for_voice_bench() -> anyhow::Result<()> {
+    match program("dpkg-query") {
+        Some(_) => install(&missing(VOICE_BENCH)?),
+        None => Ok(()),
+    }
+}
+
 /// Installs every package that is not there.
 ///
 /// # Errors

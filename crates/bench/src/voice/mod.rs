@@ -1,0 +1,177 @@
+//! Voice: quality and delay over bad paths, clock drift, processor and memory; writes `voice.json`.
+//!
+//! Time is simulated, so a minute of speech takes seconds. Delays are of sound, by correlation of
+//! what was spoken with what was heard: coding, path, buffer and mixing. The devices' own buffers
+//! and the microphone's processing are not in them.
+
+mod cost;
+mod drift;
+mod hear;
+mod judge;
+mod paths;
+mod plain;
+mod report;
+mod scores;
+mod standfast;
+mod words;
+
+pub(crate) use cost::hold_memory;
+
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+
+use cost::{PARTICIPANTS, TALKING, cpu, rss_mb};
+use drift::drift;
+use hear::{Heard, System, hear};
+use judge::{Row, judge, slow, write_wav};
+use paths::Named;
+use plain::Plain;
+use report::Report;
+use scores::Python;
+use standfast::Standfast;
+use words::Words;
+
+/// How much is measured.
+struct Amount {
+    /// Of speech on each path.
+    seconds: usize,
+    /// Of each path.
+    seeds: u64,
+    /// Of drift.
+    hours: f64,
+}
+
+const QUICK: Amount = Amount { seconds: 60, seeds: 1, hours: 0.1 };
+const THOROUGH: Amount = Amount { seconds: 120, seeds: 2, hours: 1.0 };
+/// By how much a clock is wrong, parts in a million: twice what a bad crystal is.
+const DRIFT_PPM: i64 = 200;
+/// What the plain system waits, µs.
+const PLAIN_WAIT_US: u64 = 60_000;
+/// The recording of what was spoken.
+const SPOKEN: &str = "spoken";
+
+/// The systems.
+const SYSTEMS: [&str; 2] = ["standfast", "opus"];
+
+/// One run to do.
+#[derive(Clone, Copy)]
+struct Job {
+    system: &'static str,
+    path: Named,
+    seed: u64,
+}
+
+/// Measures everything and writes `voice.json`, recordings and plots into `bench`.
+///
+/// # Errors
+/// When there is no speech, or a file cannot be written.
+pub(crate) fn run(bench: &Path, quick: bool) -> anyhow::Result<()> {
+    let Amount { seconds, seeds, hours } = if quick { QUICK } else { THOROUGH };
+    let out = bench.join("voice");
+    let _ = fs::remove_dir_all(&out);
+    fs::create_dir_all(&out)?;
+    let words = Words::of(seconds)?;
+    write_wav(&out.join(format!("{SPOKEN}.wav")), &slow(&words.samples))?;
+    let mut report = Report::new(&words, seconds, quick);
+    // Alone, before anything else keeps the machine busy.
+    costs(&words, &mut report)?;
+    drifts(&words, hours, &mut report)?;
+    report.rows = runs(&words, seeds, &out)?;
+    match Python::set_up(bench) {
+        Ok(python) => rate(&python, &mut report.rows, quick),
+        Err(why) => println!("left out: pesq, stoi, plcmos and plots ({why:#})"),
+    }
+    report.rows.iter().try_for_each(report::show)?;
+    report.write(bench)
+}
+
+/// Processor and memory.
+fn costs(words: &Words, report: &mut Report) -> anyhow::Result<()> {
+    for participants in PARTICIPANTS {
+        report.cpu_pct.insert(participants, cpu(words, participants, TALKING)?);
+        report.cpu_pct_all_talk.insert(participants, cpu(words, participants, participants - 1)?);
+        match rss_mb(participants) {
+            Ok(mb) => {
+                report.rss_mb.insert(participants, mb);
+            }
+            Err(why) => println!("left out: rss_mb ({why:#})"),
+        }
+    }
+    println!("cpu_pct {:?}, when all talk {:?}", report.cpu_pct, report.cpu_pct_all_talk);
+    println!("rss_mb {:?}", report.rss_mb);
+    Ok(())
+}
+
+/// Clocks that are too fast and too slow, at once.
+fn drifts(words: &Words, hours: f64, report: &mut Report) -> anyhow::Result<()> {
+    std::thread::scope(|scope| {
+        let fast = scope.spawn(|| drift(words, DRIFT_PPM, hours));
+        report.drift_slow = Some(drift(words, -DRIFT_PPM, hours)?);
+        let fast = fast.join().map_err(|_| anyhow::anyhow!("a run panicked"))?;
+        report.drift = Some(fast?);
+        report::show(&(&report.drift, &report.drift_slow))
+    })
+}
+
+/// Every system on every path, as many at once as there are cores.
+fn runs(words: &Words, seeds: u64, out: &Path) -> anyhow::Result<Vec<Row>> {
+    let mut jobs = Vec::new();
+    for path in paths::all() {
+        for seed in 1..=seeds {
+            jobs.extend(SYSTEMS.map(|system| Job { system, path, seed }));
+        }
+    }
+    let todo = Mutex::new(jobs.iter().enumerate());
+    let done = Mutex::new(Vec::new());
+    let work = || -> anyhow::Result<()> {
+        loop {
+            // A statement of its own: in a condition the lock would be held through the run.
+            let next = lock(&todo).next();
+            let Some((n, job)) = next else { return Ok(()) };
+            let heard = one(words, *job)?;
+            let row = judge(job.system, &job.path, job.seed, words, &heard, out)?;
+            lock(&done).push((n, row));
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|thread| match thread.join() {
+            Ok(result) => result,
+            Err(_) => Err(anyhow::anyhow!("a run panicked")),
+        })
+    })?;
+    let mut rows = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    rows.sort_by_key(|(n, _)| *n);
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn one(words: &Words, job: Job) -> anyhow::Result<Heard> {
+    let conditions = job.path.conditions;
+    let mut system: Box<dyn System> = match job.system {
+        "standfast" => Box::new(Standfast::new(conditions, job.seed)?),
+        _ => Box::new(Plain::new(conditions, job.seed, PLAIN_WAIT_US)?),
+    };
+    Ok(hear(&words.packets, system.as_mut()))
+}
+
+/// Adds scores to the rows, and plots. What fails is said and left out.
+fn rate(python: &Python, rows: &mut [Row], quick: bool) {
+    let names: Vec<&str> = rows.iter().map(|row| row.recording.as_str()).collect();
+    match python.score(SPOKEN, &names, !quick) {
+        Ok(scores) => {
+            for row in rows {
+                row.scores = scores.get(&row.recording).copied().unwrap_or_default();
+            }
+        }
+        Err(why) => println!("left out: pesq, stoi, plcmos ({why:#})"),
+    }
+    if let Err(why) = python.plot() {
+        println!("left out: plots ({why:#})");
+    }
+}

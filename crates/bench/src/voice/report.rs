@@ -1,0 +1,80 @@
+//! `voice.json`: what was measured here. What was not is not there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::drift::Drift;
+use super::judge::Row;
+use super::words::Words;
+use crate::report::Run;
+
+/// What the delays are of.
+const DELAYS: &str = "simulated: from a sample's being spoken to its being handed to the \
+    loudspeaker's buffer, by correlation of each second; coding, path, jitter buffer and mixing, \
+    without devices and microphone processing";
+
+/// Everything.
+#[derive(Serialize)]
+pub(crate) struct Report {
+    #[serde(flatten)]
+    run: Run,
+    quick: bool,
+    speech: &'static str,
+    seconds: usize,
+    m2e_is: &'static str,
+    pub(crate) rows: Vec<Row>,
+    /// Three others talk and the rest has muted; by participants.
+    pub(crate) cpu_pct: BTreeMap<usize, f64>,
+    /// When nobody has muted.
+    pub(crate) cpu_pct_all_talk: BTreeMap<usize, f64>,
+    /// A process with the voice of one device and nothing else, by participants.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) rss_mb: BTreeMap<usize, f64>,
+    /// A sender whose clock is too fast, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) drift: Option<Drift>,
+    /// … and one whose clock is too slow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) drift_slow: Option<Drift>,
+}
+
+impl Report {
+    pub(crate) fn new(words: &Words, seconds: usize, quick: bool) -> Self {
+        Self {
+            run: Run::new(),
+            quick,
+            speech: words.origin,
+            seconds,
+            m2e_is: DELAYS,
+            rows: Vec::new(),
+            cpu_pct: BTreeMap::new(),
+            cpu_pct_all_talk: BTreeMap::new(),
+            rss_mb: BTreeMap::new(),
+            drift: None,
+            drift_slow: None,
+        }
+    }
+
+    /// Writes `voice.json`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn write(&self, bench: &Path) -> anyhow::Result<()> {
+        let path = bench.join("voice.json");
+        fs::write(&path, serde_json::to_string_pretty(self)? + "\n")?;
+        println!("wrote {}", path.display());
+        Ok(())
+    }
+}
+
+/// Prints a result.
+///
+/// # Errors
+/// None with these types.
+pub(crate) fn show<T: Serialize>(result: &T) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string(result)?);
+    Ok(())
+}
