@@ -2,12 +2,14 @@
 //!
 //! Time is simulated, so a minute of speech takes seconds. Delays are of sound, by correlation of
 //! what was spoken with what was heard: coding, path, buffer and mixing. The devices' own buffers
-//! and the microphone's processing are not in them.
+//! and the microphone's processing are not in them, nor is a relay: the path stands for the whole
+//! way. As datagrams the product's frames are measured, which it sends over one TCP connection yet.
 
 mod cost;
 mod drift;
 mod hear;
 mod judge;
+mod mumble;
 mod paths;
 mod plain;
 mod report;
@@ -46,18 +48,22 @@ const QUICK: Amount = Amount { seconds: 60, seeds: 1, hours: 0.1 };
 const THOROUGH: Amount = Amount { seconds: 120, seeds: 2, hours: 1.0 };
 /// By how much a clock is wrong, parts in a million: twice what a bad crystal is.
 const DRIFT_PPM: i64 = 200;
-/// What the plain system waits, µs.
+/// What bare Opus waits, and a Mumble client with its defaults, µs.
 const PLAIN_WAIT_US: u64 = 60_000;
 /// The recording of what was spoken.
 const SPOKEN: &str = "spoken";
 
-/// The systems.
-const SYSTEMS: [&str; 2] = ["standfast", "opus"];
+/// A system, and the packets that its encoder gives for the words.
+#[derive(Clone, Copy)]
+struct Talk<'p> {
+    system: &'static str,
+    packets: &'p [Vec<u8>],
+}
 
 /// One run to do.
 #[derive(Clone, Copy)]
-struct Job {
-    system: &'static str,
+struct Job<'p> {
+    talk: Talk<'p>,
     path: Named,
     seed: u64,
 }
@@ -77,7 +83,18 @@ pub(crate) fn run(bench: &Path, quick: bool) -> anyhow::Result<()> {
     // Alone, before anything else keeps the machine busy.
     costs(&words, &mut report)?;
     drifts(&words, hours, &mut report)?;
-    report.rows = runs(&words, seeds, &out)?;
+    let own = |system| Talk { system, packets: &words.packets };
+    let mut talks = vec![own("standfast"), own("opus")];
+    let relayed = mumble::relayed(&words);
+    match &relayed {
+        Ok((packets, server)) => {
+            talks.push(Talk { system: "mumble", packets });
+            report::show(server)?;
+        }
+        Err(why) => println!("left out: mumble ({why:#})"),
+    }
+    report.rows = runs(&words, &talks, seeds, &out)?;
+    report.mumble_server = relayed.ok().map(|(_, server)| server);
     match Python::set_up(bench) {
         Ok(python) => rate(&python, &mut report.rows, quick),
         Err(why) => println!("left out: pesq, stoi, plcmos and plots ({why:#})"),
@@ -115,11 +132,11 @@ fn drifts(words: &Words, hours: f64, report: &mut Report) -> anyhow::Result<()> 
 }
 
 /// Every system on every path, as many at once as there are cores.
-fn runs(words: &Words, seeds: u64, out: &Path) -> anyhow::Result<Vec<Row>> {
+fn runs(words: &Words, talks: &[Talk<'_>], seeds: u64, out: &Path) -> anyhow::Result<Vec<Row>> {
     let mut jobs = Vec::new();
     for path in paths::all() {
         for seed in 1..=seeds {
-            jobs.extend(SYSTEMS.map(|system| Job { system, path, seed }));
+            jobs.extend(talks.iter().map(|&talk| Job { talk, path, seed }));
         }
     }
     let todo = Mutex::new(jobs.iter().enumerate());
@@ -129,8 +146,8 @@ fn runs(words: &Words, seeds: u64, out: &Path) -> anyhow::Result<Vec<Row>> {
             // A statement of its own: in a condition the lock would be held through the run.
             let next = lock(&todo).next();
             let Some((n, job)) = next else { return Ok(()) };
-            let heard = one(words, *job)?;
-            let row = judge(job.system, &job.path, job.seed, words, &heard, out)?;
+            let heard = one(*job)?;
+            let row = judge(job.talk.system, &job.path, job.seed, words, &heard, out)?;
             lock(&done).push((n, row));
         }
     };
@@ -151,13 +168,14 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn one(words: &Words, job: Job) -> anyhow::Result<Heard> {
+fn one(job: Job<'_>) -> anyhow::Result<Heard> {
     let conditions = job.path.conditions;
-    let mut system: Box<dyn System> = match job.system {
+    let mut system: Box<dyn System> = match job.talk.system {
         "standfast" => Box::new(Standfast::new(conditions, job.seed)?),
+        // A mumble client, too, sends each packet once and waits a fixed time.
         _ => Box::new(Plain::new(conditions, job.seed, PLAIN_WAIT_US)?),
     };
-    Ok(hear(&words.packets, system.as_mut()))
+    Ok(hear(job.talk.packets, system.as_mut()))
 }
 
 /// Adds scores to the rows, and plots. What fails is said and left out.

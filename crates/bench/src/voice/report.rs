@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::drift::Drift;
 use super::judge::Row;
+use super::mumble::Server;
 use super::words::Words;
 use crate::report::Run;
 
@@ -26,6 +27,9 @@ pub(crate) struct Report {
     seconds: usize,
     m2e_is: &'static str,
     pub(crate) rows: Vec<Row>,
+    /// What the peer's real server did before the simulated path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mumble_server: Option<Server>,
     /// Three others talk and the rest has muted; by participants.
     pub(crate) cpu_pct: BTreeMap<usize, f64>,
     /// When nobody has muted.
@@ -50,6 +54,7 @@ impl Report {
             seconds,
             m2e_is: DELAYS,
             rows: Vec::new(),
+            mumble_server: None,
             cpu_pct: BTreeMap::new(),
             cpu_pct_all_talk: BTreeMap::new(),
             rss_mb: BTreeMap::new(),

@@ -20,12 +20,13 @@ const PLOT: &str = include_str!("../../voice/plot.py");
 /// How a recording was rated. What could not be rated is not there.
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Scores {
-    /// Wideband, mean of segments of 8 s.
+    /// Wideband, mean of segments of 8 s; punishes a delay that changes within one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pesq: Option<f64>,
     /// Of the same segments.
     #[serde(skip_serializing_if = "Option::is_none")]
     stoi: Option<f64>,
+    /// 1 to 5, without a reference: knows nothing of delay.
     #[serde(skip_serializing_if = "Option::is_none")]
     plcmos: Option<f64>,
 }
@@ -68,8 +69,8 @@ impl Python {
         Ok(())
     }
 
-    /// Rates recordings by their names; all were made of `spoken`. `slow` rates that take long,
-    /// too.
+    /// Rates recordings by their names; all were made of `spoken`. Not `thorough` means
+    /// every second segment, and no PLCMOS, which takes longest.
     ///
     /// # Errors
     /// When the program fails.
@@ -77,10 +78,10 @@ impl Python {
         &self,
         spoken: &str,
         names: &[&str],
-        slow: bool,
+        thorough: bool,
     ) -> anyhow::Result<BTreeMap<String, Scores>> {
         let task = self.dir.join("score.json");
-        let job = serde_json::json!({ "spoken": spoken, "heard": names, "slow": slow });
+        let job = serde_json::json!({ "spoken": spoken, "heard": names, "thorough": thorough });
         fs::write(&task, job.to_string())?;
         let output = self.run("score.py", SCORE)?;
         Ok(serde_json::from_slice(&output)?)

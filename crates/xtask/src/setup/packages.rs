@@ -33,7 +33,9 @@ const STAGE: &[&str] = &[
     "xvfb",
 ];
 
-/// What only the bench of voice uses: speech, and Python to score it, which compiles a part.
+/// What only the bench of voice uses: speech, and Python to score it, which compiles a part. Its
+/// peer, `mumble-server`, would start a server for the whole network: who wants that figure installs
+/// it by hand.
 const VOICE_BENCH: &[&str] =
     &["build-essential", "pocketsphinx-testdata", "python3-dev", "python3-venv"];
 
