@@ -101,11 +101,10 @@ pub(crate) fn cpu(words: &Words, participants: usize, talking: usize) -> anyhow:
     Ok(100.0 * watch.cpu_ms() / sound_ms)
 }
 
-/// Resident memory of a process that is nothing but one device's voice, MB; none where the system
-/// does not tell.
+/// Resident memory of a process that is nothing but one device's voice, MB.
 ///
 /// # Errors
-/// When the process does not run.
+/// When the process does not run, or the system does not tell.
 pub(crate) fn rss_mb(participants: usize) -> anyhow::Result<f64> {
     let mut own = Command::new(std::env::current_exe()?);
     let output = own.args(["voice-memory", &participants.to_string()]).output()?;

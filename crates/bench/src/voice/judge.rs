@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 use standfast_testkit::measure::{delays, measure, resample};
@@ -126,7 +126,7 @@ pub(crate) fn slow(samples: &[f32]) -> Vec<f64> {
 
 /// # Errors
 /// When it cannot be written.
-pub(crate) fn write_wav(path: &PathBuf, samples: &[f64]) -> anyhow::Result<()> {
+pub(crate) fn write_wav(path: &Path, samples: &[f64]) -> anyhow::Result<()> {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: RECORDED_RATE as u32,
@@ -142,7 +142,7 @@ pub(crate) fn write_wav(path: &PathBuf, samples: &[f64]) -> anyhow::Result<()> {
 
 /// Level, delay and buffer every 100 ms, for the plot.
 fn write_times(
-    path: &PathBuf,
+    path: &Path,
     words: &Words,
     heard: &Heard,
     spoken16: &[f64],
