@@ -11,6 +11,8 @@ use super::world::{Held, World};
 
 /// How often it is looked whether all have come together.
 const PROBE_MS: u64 = 50;
+/// And they stay so for so long: longer than what was sent before is on its way.
+const TOGETHER_MS: u64 = 300;
 /// A locked meeting is unlocked, once in so long until it is.
 const DOOR_MS: u64 = 1_000;
 /// Speech after that: one packet each this often,
@@ -82,7 +84,12 @@ impl World<'_> {
         let Some(calm_ms) = self.calm_ms else { return Ok(()) };
         match self.together() {
             Ok(()) => {
-                self.figures.converged_ms = self.now_ms - calm_ms;
+                let since_ms = *self.together_ms.get_or_insert(self.now_ms);
+                if self.now_ms < since_ms + TOGETHER_MS {
+                    self.queue.push(self.now_ms + PROBE_MS, Event::Probe);
+                    return Ok(());
+                }
+                self.figures.converged_ms = since_ms - calm_ms;
                 self.say(|_| "all are together".to_owned());
                 let until_ms = self.now_ms + SPEECH_MS;
                 let present = self.present();
@@ -93,6 +100,7 @@ impl World<'_> {
                 return Err(format!("{why}, {} ms after the trouble", self.now_ms - calm_ms));
             }
             Err(_) => {
+                self.together_ms = None;
                 if (self.now_ms - calm_ms).is_multiple_of(DOOR_MS) {
                     self.open_the_door()?;
                 }

@@ -57,6 +57,8 @@ pub(crate) struct World<'t> {
     pub(crate) done: Done,
     pub(crate) processes: u64,
     pub(crate) calm_ms: Option<u64>,
+    /// Since when all have been together.
+    pub(crate) together_ms: Option<u64>,
     /// Packets of the last act, and who has heard them.
     pub(crate) finale: Option<super::finale::Finale>,
     pub(crate) over: bool,
@@ -109,6 +111,7 @@ impl<'t> World<'t> {
             done: Done::default(),
             processes: 0,
             calm_ms: None,
+            together_ms: None,
             finale: None,
             over: false,
             figures: Figures::default(),
