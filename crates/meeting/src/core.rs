@@ -60,6 +60,8 @@ pub(crate) struct Sessions {
     pub(crate) other: Option<Envelope>,
     /// How often one was tried again.
     revivals: u8,
+    /// The last that was.
+    revived: Option<Hash>,
     /// The session that this device was live in last and turned from, with its head there.
     left: Option<(Hash, Hash)>,
 }
@@ -71,6 +73,11 @@ impl Sessions {
             self.tried.pop_first();
         }
         self.tried.insert(session.id(), session.logged().first().cloned());
+    }
+
+    /// Somebody shows life in this session although it seemed to be over.
+    pub(crate) fn revived(&self, session: &Hash) -> bool {
+        self.revived.as_ref() == Some(session)
     }
 
     /// Turns from a session whose head is `head`.
@@ -96,6 +103,7 @@ impl Sessions {
         }
         let open = self.tried.remove(session).flatten()?;
         self.revivals += 1;
+        self.revived = Some(*session);
         Some(open)
     }
 }

@@ -101,16 +101,12 @@ impl Connecting {
                 Joining::found(core, session)
             }
             Ok(session) => Joining::enter(core, session),
-            Err(_) if core.opening.is_some() => self.given_up(core, envelope),
-            Err(_) => {
-                core.misses_open(envelope);
-                State::Connecting(self)
-            }
+            Err(_) => self.given_up(core, envelope),
         }
     }
 
-    /// About to open: somebody shows life in the session that was found dead, for whoever is next in
-    /// it takes over later than an organizer waits.
+    /// Somebody shows life in a session that this device gave up: whoever is next in it takes over
+    /// later than an organizer waits, or it was ended in one branch and goes on in another.
     fn given_up(self: Box<Self>, core: &mut Core, envelope: &Envelope) -> State {
         let session = envelope.session_id;
         let control = core.cfg.link.control(&session);
@@ -122,7 +118,7 @@ impl Connecting {
         match open {
             Some(session) => {
                 core.read_again_soon();
-                Joining::found(core, session)
+                Joining::turn_to(core, session)
             }
             None => {
                 core.misses_open(envelope);

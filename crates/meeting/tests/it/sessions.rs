@@ -186,6 +186,20 @@ fn an_organizer_who_waits_in_a_session_that_dies_opens_the_next() {
 }
 
 #[test]
+fn an_organizer_who_was_dropped_and_finds_everybody_gone_opens_the_next() {
+    let mut room = meeting(&["mina"]);
+    let session = room.see("ines").session_id;
+    room.disconnect("ines");
+    room.pass(30_000);
+    assert_eq!(room.see("mina").active.unwrap().members, 1, "the control");
+    room.devices.remove("mina");
+    room.connect("ines");
+    room.pass(40_000);
+    assert_eq!(room.see("ines").phase, Phase::Live);
+    assert_ne!(room.see("ines").session_id, session);
+}
+
+#[test]
 fn whoever_takes_over_at_a_relay_without_the_board_shows_it_there() {
     let mut room = meeting(&["mina", "leo"]);
     let session_id = room.session_id();

@@ -6,7 +6,7 @@ use standfast_wire::relay::SLOT_LOG;
 
 use super::{Asked, Before, Joining, Trial};
 use crate::core::Core;
-use crate::limits::{BRANCH_TRIAL_MS, HEAD_ASK_MS, TAKEOVER_MS, TAKEOVER_RANK_MS};
+use crate::limits::{BRANCH_TRIAL_MS, FOUND_MS, HEAD_ASK_MS, TAKEOVER_MS, TAKEOVER_RANK_MS};
 use crate::pulse::Watch;
 use crate::seated::{History, Seated};
 use crate::state::{Left, LeftWhy, Live, State};
@@ -19,6 +19,7 @@ impl Joining {
         let head = history.chain.tip();
         let mut joining = Box::new(Self::new(history, watch));
         joining.before = Some(Before { since_ms: core.ms(), head, asks: Vec::new(), claim: None });
+        joining.found_until_ms = joining.forsaken_at_ms(core);
         joining.ask(core);
         core.changed();
         State::Joining(joining)
@@ -39,6 +40,7 @@ impl Joining {
         let watch = Watch::new(core.ms());
         let mut joining = Box::new(Self::new(history, watch));
         joining.before = Some(Before { since_ms: core.ms(), head, asks: Vec::new(), claim: None });
+        joining.found_until_ms = joining.forsaken_at_ms(core);
         joining.trial = Some(Trial { from, until_ms: core.ms() + BRANCH_TRIAL_MS });
         joining.ask(core);
         core.changed();
@@ -51,13 +53,22 @@ impl Joining {
             self.history.others.failed(generator, core.ms());
         }
         self.history.follow(core, trial.from);
-        let (watch, found_until_ms) = (Watch::new(core.ms()), self.found_until_ms);
+        let watch = Watch::new(core.ms());
+        let found_until_ms = self.found_until_ms.map(|at| at.max(core.ms() + 1));
         match Self::again(core, self.history, watch) {
             State::Joining(joining) => {
                 State::Joining(Box::new(Self { found_until_ms, ..*joining }))
             }
             other => other,
         }
+    }
+
+    /// When whoever may open a session opens the next, if nobody in this one is heard until then:
+    /// all of its succession have had their turn.
+    pub(super) fn forsaken_at_ms(&self, core: &Core) -> Option<u64> {
+        core.opening.as_ref()?;
+        let turns = self.history.chain.head().map_or(0, |head| head.roster().len() as u64);
+        Some(core.ms() + TAKEOVER_MS + turns * TAKEOVER_RANK_MS + FOUND_MS)
     }
 
     /// When a device that was live before looks after the key itself, if nobody comes back.

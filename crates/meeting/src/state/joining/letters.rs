@@ -6,7 +6,7 @@ use standfast_wire::relay::Envelope;
 use super::{Joining, Step};
 use crate::chain::Link;
 use crate::core::Core;
-use crate::limits::{FOUND_MS, ORDER_EPOCHS, SEEN_MS, TAKEOVER_MS, TAKEOVER_RANK_MS};
+use crate::limits::{ORDER_EPOCHS, SEEN_MS};
 use crate::seated::History;
 use crate::session::{Letter, open_envelope};
 use crate::state::{Connecting, Left, LeftWhy, State};
@@ -202,6 +202,11 @@ impl Joining {
         if !allowed {
             return Err(Refusal::NotAllowed);
         }
+        // It ended one branch, and somebody lives in another.
+        let id = s.session.id();
+        if letter.from != core.cfg.organizer && core.sessions.revived(&id) && !core.has_read(&id) {
+            return Err(Refusal::Stale);
+        }
         let identity = s.session.identity_of(letter.from).ok_or(Refusal::NotAllowed)?;
         let end = letter.authentic::<End>(identity, &s.session.scope)?;
         let path = s.chain.path(&s.chain.tip());
@@ -238,10 +243,7 @@ impl Joining {
             s.recent.note(h, core.ms());
             if core.has_read(&s.session.id()) {
                 self.alive_ms = Some(core.ms());
-                // Should it fall silent, all of its succession have had their turn by then.
-                let turns = s.chain.head().map_or(0, |head| head.roster().len() as u64);
-                let until_ms = core.ms() + TAKEOVER_MS + turns * TAKEOVER_RANK_MS + FOUND_MS;
-                self.found_until_ms = self.found_until_ms.map(|_| until_ms);
+                self.found_until_ms = self.found_until_ms.and(self.forsaken_at_ms(core));
             }
         }
         Ok(())

@@ -225,7 +225,11 @@ impl Joining {
         match input {
             Input::Connected => {
                 core.offline_since_ms = None;
-                self.found_until_ms = self.found_until_ms.map(|_| core.ms() + FOUND_MS);
+                let soon = core.ms() + FOUND_MS;
+                self.found_until_ms = match self.before {
+                    Some(_) => self.forsaken_at_ms(core),
+                    None => self.found_until_ms.map(|_| soon),
+                };
                 if let Some(before) = &mut self.before {
                     before.since_ms = core.ms();
                 }
