@@ -190,8 +190,9 @@ pub(super) fn merge_preference_forged(seed: u64, most: u64) -> Result<Outcome, F
             return Ok(outcome);
         }
     }
-    // The organizer's own branch is preferred to somebody else's: the room moves to it.
-    // What was forged may have cost somebody its turn, not the room its generator.
+    // The organizer's own branch is preferred to somebody else's: the room moves to it. A room in
+    // which nobody forged: there, everybody has, and none of them is believed in a second branch.
+    let mut stage = team(seed)?;
     stage.disconnect("ines")?;
     let mut to = None;
     for _ in 0..60 {
