@@ -65,6 +65,8 @@ pub(crate) struct Tap {
     pub(crate) sealed: Vec<(usize, Rc<[u8]>)>,
     /// Who heard it, and what.
     pub(crate) heard: Vec<(usize, Packet)>,
+    /// Who heard that the speaker muted.
+    pub(crate) paused: Vec<usize>,
 }
 
 /// A packet to play.
@@ -354,6 +356,11 @@ impl Room {
             }
             Output::OpenSession { session_id, .. } => {
                 self.others(n).for_each(|to| self.input(to, Input::CaughtUp { session_id }));
+            }
+            Output::Paused { .. } => {
+                if let Some(tap) = &mut self.tap {
+                    tap.paused.push(n);
+                }
             }
             Output::Play { media_ts, packet, copy, .. } if self.tap.is_some() => {
                 let heard = Packet { media_ts, opus: packet, copy };

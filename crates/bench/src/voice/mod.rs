@@ -10,6 +10,7 @@ mod drift;
 mod hear;
 mod judge;
 mod mumble;
+mod mute;
 mod paths;
 mod plain;
 mod report;
@@ -29,9 +30,10 @@ use hear::{Heard, System, hear};
 use judge::{Row, judge, slow, write_wav};
 use paths::Named;
 use plain::Plain;
-use report::Report;
+use report::{Mute, Report};
 use scores::Python;
 use standfast::Standfast;
+use standfast_testkit::path::Conditions;
 use words::Words;
 
 /// How much is measured.
@@ -46,6 +48,8 @@ struct Amount {
 
 const QUICK: Amount = Amount { seconds: 60, seeds: 1, hours: 0.1 };
 const THOROUGH: Amount = Amount { seconds: 120, seeds: 2, hours: 1.0 };
+/// Trials of a mute.
+const MUTES: u64 = 40;
 /// By how much a clock is wrong, parts in a million: twice what a bad crystal is.
 const DRIFT_PPM: i64 = 200;
 /// What bare Opus waits, and a Mumble client with its defaults, µs.
@@ -82,6 +86,9 @@ pub(crate) fn run(bench: &Path, quick: bool) -> anyhow::Result<()> {
     let mut report = Report::new(&words, seconds, quick);
     // Alone, before anything else keeps the machine busy.
     costs(&words, &mut report)?;
+    let even = Conditions { rtt_us: 40_000, ..Conditions::default() };
+    report.mute_ms = Mute::of(&mute::mutes(&words, even, MUTES)?);
+    println!("mute_ms {}", serde_json::to_string(&report.mute_ms)?);
     drifts(&words, hours, &mut report)?;
     let own = |system| Talk { system, packets: &words.packets };
     let mut talks = vec![own("standfast"), own("opus")];

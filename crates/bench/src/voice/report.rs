@@ -37,12 +37,31 @@ pub(crate) struct Report {
     /// A process with the voice of one device and nothing else, by participants.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) rss_mb: BTreeMap<usize, f64>,
+    /// From a mute to the end of the sound at the listener, with a way of 20 ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mute_ms: Option<Mute>,
     /// A sender whose clock is too fast, …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) drift: Option<Drift>,
     /// … and one whose clock is too slow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) drift_slow: Option<Drift>,
+}
+
+/// Of several trials.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) struct Mute {
+    trials: usize,
+    p50: u64,
+    max: u64,
+}
+
+impl Mute {
+    /// Of sorted times; none of none.
+    pub(crate) fn of(sorted: &[u64]) -> Option<Self> {
+        let (p50, max) = (*sorted.get(sorted.len() / 2)?, *sorted.last()?);
+        Some(Self { trials: sorted.len(), p50, max })
+    }
 }
 
 impl Report {
@@ -58,6 +77,7 @@ impl Report {
             cpu_pct: BTreeMap::new(),
             cpu_pct_all_talk: BTreeMap::new(),
             rss_mb: BTreeMap::new(),
+            mute_ms: None,
             drift: None,
             drift_slow: None,
         }

@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use standfast_media::{Block, DeepBudget, Incoming, Mixer};
+use standfast_meeting::Command;
 use standfast_testkit::path::{Conditions, Passed, Path};
 
 use super::hear::{SoFar, System};
@@ -64,6 +65,15 @@ impl Standfast {
                 self.incoming.push(at_us, heard.media_ts, &heard.opus);
             }
         }
+        if tap.paused.contains(&LISTENER) {
+            self.incoming.pause();
+        }
+    }
+
+    /// The speaker mutes: nothing more is said.
+    pub(crate) fn mute(&mut self, now_us: u64) {
+        self.room.command(SPEAKER, Command::SetMuted(true));
+        self.carry(now_us, now_us);
     }
 }
 
