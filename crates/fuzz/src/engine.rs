@@ -201,6 +201,7 @@ impl Play {
             Kind::Deputies => Self::compose::<SignedDeputies>,
             Kind::SasCommit => Self::compose::<SasCommit>,
             Kind::SasReveal => Self::compose::<SasReveal>,
+            Kind::Moved => Self::compose::<Moved>,
         };
         compose(self, kind, tape)
     }

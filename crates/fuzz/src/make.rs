@@ -155,7 +155,7 @@ make_code! {
     Reason: Open Join Leave Drop Removal Timer Manual OffRecord OnRecord Takeover Device Merge;
     Act: Admit Remove Readmit Lock Unlock OffRecord OnRecord Rotate;
     Kind: Open Join Announce Wrap Ack Arrival Heartbeat KeyRequest Leave End KeepOut Bundle Order
-        Own Vouch HeadAsk Handover Alive Deputies SasCommit SasReveal;
+        Own Vouch HeadAsk Handover Alive Deputies SasCommit SasReveal Moved;
 }
 
 macro_rules! make_record {
@@ -192,6 +192,7 @@ make_record! {
     Deputies { meeting_id link_epoch serial fps }
     SasCommit { h_e run_id commitment }
     SasReveal { h_e run_id sas_r }
+    Moved { to }
     EpochAnnounce {
         term epoch generator gen_ek prev_h reason locked roster succession key_commit min_ms max_ms
         orders merged_h

@@ -5,7 +5,7 @@ use core::fmt::Debug;
 use standfast_wire::codec::{Field, from_bytes, to_bytes};
 use standfast_wire::control::{
     Alive, Arrival, Carried, Deputies, End, EpochAnnounce, Handover, HeadAsk, Heartbeat,
-    JoinRequest, KeepOut, KeyAck, KeyRequest, KeyWrap, Leave, MeetingOpen, Order, Own,
+    JoinRequest, KeepOut, KeyAck, KeyRequest, KeyWrap, Leave, MeetingOpen, Moved, Order, Own,
     PrekeyBundle, SasCommit, SasReveal, Sealed, SignedDeputies, Vouch,
 };
 use standfast_wire::limits::{MAX_CONTROL, MAX_MEDIA};
@@ -59,6 +59,7 @@ const BODIES: &[fn(&[u8])] = &[
     decode::<Deputies>,
     decode::<SasCommit>,
     decode::<SasReveal>,
+    decode::<Moved>,
     decode::<SignedDeputies>,
     decode::<Carried>,
 ];
@@ -99,6 +100,7 @@ const VALUES: &[fn(&mut Tape<'_>, &Pool)] = &[
     round::<Deputies>,
     round::<SasCommit>,
     round::<SasReveal>,
+    round::<Moved>,
 ];
 
 /// A message body composed from fields: what can be said can be read, and not cut short.

@@ -80,6 +80,12 @@ impl Sessions {
         self.revived.as_ref() == Some(session)
     }
 
+    /// The Open of a session that was shown or followed.
+    pub(crate) fn open_of(&self, session: &Hash) -> Option<&Envelope> {
+        let shown = self.other.as_ref().filter(|open| open.session_id == *session);
+        shown.or_else(|| self.tried.get(session)?.as_ref())
+    }
+
     /// Turns from a session whose head is `head`.
     pub(crate) fn leave(&mut self, session: Hash, head: Hash) {
         self.left = Some((session, head));

@@ -129,6 +129,13 @@ pub const READ_AGAIN_MS: u64 = 15_000;
 /// Sessions of one meeting that a device remembers to have tried: four times what a relay keeps.
 pub const TRIED_MAX: usize = 16;
 
+/// The organizer tells those in another session where it is this seldom, …
+pub const MOVED_MS: u64 = 10_000;
+/// … and so often at most: a board is no place for more.
+pub const MOVED_MAX: u8 = 6;
+/// Heartbeats of the organizer in another session, with a growing age, before one goes there.
+pub const MOVED_BEATS: u32 = 2;
+
 /// Sessions given up are tried again at a sign of life so often, at most: everyone with the link can
 /// make one, and a meeting has to be opened some time.
 pub const REVIVALS_MAX: u8 = 4;

@@ -69,6 +69,8 @@ codes! {
         SasCommit = 20,
         /// [`SasReveal`].
         SasReveal = 21,
+        /// [`Moved`].
+        Moved = 22,
     }
 }
 
@@ -98,6 +100,7 @@ impl Kind {
             Self::Deputies => "deputies",
             Self::SasCommit => "sas-commit",
             Self::SasReveal => "sas-reveal",
+            Self::Moved => "moved",
         }
     }
 }
@@ -612,6 +615,15 @@ record! {
     pub struct End {
         /// The head that the signer saw.
         pub at_h: Hash,
+    }
+}
+
+record! {
+    /// "I am in another session of this meeting." By the organizer, in the session that goes on
+    /// without it.
+    pub struct Moved {
+        /// The session in which the organizer looks after the key, and others are.
+        pub to: Hash,
     }
 }
 

@@ -185,6 +185,57 @@ fn an_organizer_who_waits_in_a_session_that_dies_opens_the_next() {
     assert_ne!(room.see("ines").session_id, session);
 }
 
+/// Mina and Leo go on without Ines, who opens at a relay that knows nothing of it, with Jonas.
+fn two_sessions_with_people_in_both() -> Room {
+    let mut room = meeting(&["mina", "leo"]);
+    let session_id = room.session_id();
+    room.devices.remove("ines");
+    room.pass(30_000);
+    assert_eq!(room.hearers("mina", 960), ["leo"]);
+    room.tamper = Some(Box::new(move |to, envelope| {
+        let passes = (envelope.session_id == session_id) == ["mina", "leo"].contains(&to);
+        passes.then(|| envelope.clone())
+    }));
+    let of_ines = room.board.len();
+    room.organizer(&[], Admission::AnyoneWithLink);
+    room.pass(10_000);
+    room.member("jonas", Vec::new());
+    room.pass(5_000);
+    assert_eq!(room.hearers("ines", 9_600), ["jonas"]);
+    // Now they find each other.
+    room.tamper = None;
+    let (kept, posted) = room.board.split_at(of_ines);
+    let (kept, posted) = (kept.to_vec(), posted.to_vec());
+    for (to, letters) in [("mina", &posted), ("leo", &posted), ("ines", &kept), ("jonas", &kept)] {
+        for (from, envelope) in letters {
+            let poster = crate::room::poster(from);
+            room.input(to, Input::Delivered { poster, envelope });
+        }
+    }
+    assert_eq!(room.see("leo").session_id, Some(session_id), "the control");
+    room
+}
+
+#[test]
+fn people_come_to_the_session_in_which_the_organizer_says_that_it_is() {
+    let mut room = two_sessions_with_people_in_both();
+    room.pass(40_000);
+    assert_eq!(room.hearers("ines", 96_000), ["jonas", "leo", "mina"]);
+}
+
+#[test]
+fn nobody_but_the_organizer_says_where_to_go() {
+    let mut room = two_sessions_with_people_in_both();
+    let reader = room.reader();
+    room.tamper = Some(Box::new(move |_, envelope| {
+        (reader(envelope).kind != Kind::Moved).then(|| envelope.clone())
+    }));
+    let session_id = room.see("leo").session_id;
+    room.pass(40_000);
+    assert_eq!(room.see("leo").session_id, session_id);
+    assert_eq!(room.hearers("mina", 96_000), ["leo"], "an Open and life alone draw nobody away");
+}
+
 #[test]
 fn an_organizer_who_was_dropped_and_finds_everybody_gone_opens_the_next() {
     let mut room = meeting(&["mina"]);

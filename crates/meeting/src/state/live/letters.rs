@@ -40,6 +40,7 @@ impl Live {
             Kind::HeadAsk => self.head_ask(core, &letter)?,
             Kind::Alive => self.alive(core, &letter)?,
             Kind::KeepOut => self.kept_out(core, &letter)?,
+            Kind::Moved => self.organizer_moved(core, &letter)?,
             Kind::Deputies => core.deputies_letter(&self.seated.session, &letter)?,
             Kind::SasCommit | Kind::SasReveal => self.seated.spoken_letter(core, &letter)?,
             Kind::End => return self.ended(core, &letter),

@@ -1,5 +1,6 @@
 //! Part of the meeting: the only state that can seal.
 
+mod beside;
 mod commands;
 mod letters;
 
@@ -25,6 +26,8 @@ use crate::seated::{EarlyAcks, History, Seated};
 use crate::session::{Session, open_envelope};
 use crate::state::connecting::Invitee;
 use crate::state::{Joining, Left, LeftWhy, State};
+
+use self::beside::Beside;
 use crate::{Input, Output, Refusal, prekey};
 
 /// Who looks after the key.
@@ -46,6 +49,7 @@ pub(crate) struct Live {
     /// Bots that this device looks after when their owner leaves, and for which head it said so.
     standby: BTreeSet<Fingerprint>,
     stated_for: Hash,
+    beside: Beside,
 }
 
 /// End was posted; goodbyes are awaited before the board is deleted.
@@ -108,6 +112,7 @@ impl Live {
             alive,
             standby: BTreeSet::new(),
             stated_for: [0; 32],
+            beside: Beside::default(),
         }
     }
 
@@ -323,11 +328,18 @@ impl Live {
     }
 
     /// A live session ignores other Opens, until its generator shows no life.
-    fn other_session(self: Box<Self>, core: &mut Core, envelope: &Envelope) -> State {
-        if core.session_of(envelope).is_ok() {
+    fn other_session(mut self: Box<Self>, core: &mut Core, envelope: &Envelope) -> State {
+        if let Ok(session) = core.session_of(envelope) {
             core.other_session_shown(envelope);
             core.sessions.other = Some(envelope.clone());
-        } else if self.is_alone(core) && envelope.slot == SLOT_HEARTBEAT {
+            self.note_beside(core, session);
+            return self.after(core, Ok(Step::Stay));
+        }
+        if envelope.slot == SLOT_HEARTBEAT {
+            self.hear_beside(core, envelope);
+            self.call_from(core, envelope);
+        }
+        if self.is_alone(core) && envelope.slot == SLOT_HEARTBEAT {
             core.beats_beside(envelope);
         }
         self.after(core, Ok(Step::Stay))
@@ -442,7 +454,6 @@ impl Live {
     }
 
     fn tick_follower(&mut self, core: &mut Core) -> Step {
-        let Role::Follower(follower) = &mut self.role else { return Step::Stay };
         let s = &mut self.seated;
         if let Some(ending) = &self.ending {
             let over = ending.missing.is_empty() || core.ms() >= ending.until_ms;
@@ -453,6 +464,11 @@ impl Live {
             let alive = Alive { h_e: s.chain.tip(), counter: self.alive.1 };
             core.post(&s.session, Kind::Alive, SLOT_ALIVE, &alive, None);
         }
+        if let Some(session) = self.go_to_organizer(core) {
+            return Step::Other(Box::new(session));
+        }
+        let Role::Follower(follower) = &mut self.role else { return Step::Stay };
+        let s = &mut self.seated;
         if core.may_try_other(follower.watch.pulse(core.ms())) {
             let own = s.session.logged().first().cloned();
             if let Some(other) = core.other_session(own) {
