@@ -238,11 +238,11 @@ impl Core {
     /// device tried before two others.
     pub(crate) fn beats_beside(&mut self, envelope: &Envelope) {
         let control = self.cfg.link.control(&envelope.session_id);
-        if open_envelope(&control, envelope).is_ok_and(|letter| letter.kind == Kind::Heartbeat) {
-            match self.sessions.lives(&envelope.session_id) {
-                Some(open) => self.sessions.other = Some(open),
-                None => self.misses_open(envelope),
-            }
+        let beats =
+            open_envelope(&control, envelope).is_ok_and(|letter| letter.kind == Kind::Heartbeat);
+        match beats.then(|| self.sessions.lives(&envelope.session_id)).flatten() {
+            Some(open) => self.sessions.other = Some(open),
+            None => self.misses_open(envelope),
         }
     }
 

@@ -72,7 +72,6 @@ impl Joining {
             Err(_) => {
                 if !alive && core.has_read(&envelope.session_id) {
                     core.beats_beside(envelope);
-                    core.misses_open(envelope);
                 }
                 State::Joining(self)
             }

@@ -14,10 +14,10 @@ use crate::session::{Letter, Session, open_envelope};
 /// What is known of another session.
 #[derive(Default)]
 pub(super) struct Beside {
-    /// One that the organizer opened.
-    organizers: Option<Organizers>,
-    /// Where the organizer says that it is.
+    /// Where the organizer says that it is, …
     moved_to: Option<Hash>,
+    /// … once the Open of that session is there.
+    organizers: Option<Organizers>,
     /// The session that was told where we are, when last, and how often.
     told: Option<(Hash, u64, u8)>,
 }
@@ -38,10 +38,8 @@ impl Organizers {
 impl Live {
     /// An Open by somebody who may open sessions.
     pub(super) fn note_beside(&mut self, core: &Core, session: Session) {
-        let known = self.beside.organizers.as_ref();
-        let better =
-            known.is_none_or(|known| known.session.id() != session.id() && !known.lives(core.ms()));
-        if session.opener == core.cfg.organizer && better {
+        let wanted = self.beside.moved_to == Some(session.id());
+        if wanted && session.opener == core.cfg.organizer && self.beside.organizers.is_none() {
             let (age_ms, beats, last_ms) = (0, 0, 0);
             self.beside.organizers = Some(Organizers { session, age_ms, beats, last_ms });
         }
@@ -90,34 +88,31 @@ impl Live {
         let session = &self.seated.session;
         let moved = letter.authentic::<Moved>(&session.organizer, &session.scope)?;
         let to = moved.message.to;
-        self.beside.moved_to = Some(to);
-        if self.beside.organizers.as_ref().is_some_and(|theirs| theirs.session.id() == to) {
-            return Ok(());
+        if self.beside.moved_to != Some(to) {
+            (self.beside.moved_to, self.beside.organizers) = (Some(to), None);
         }
-        // Its Open came before this device was live here, or did not come.
-        self.beside.organizers = None;
         match core.sessions.open_of(&to).and_then(|open| core.session_of(open).ok()) {
             Some(session) => self.note_beside(core, session),
-            None => drop(core.read_again()),
+            None if self.beside.organizers.is_none() => drop(core.read_again()),
+            None => {}
         }
         Ok(())
     }
 
     /// The session to go to, while the organizer shows life there and not here. Whoever looks after
-    /// the key goes last, when nobody is left.
+    /// the key goes last, when nobody is left. One that this device has tried already is gone back to
+    /// a few times only: its heartbeats may be shown again, as may the organizer's word.
     pub(super) fn go_to_organizer(&mut self, core: &mut Core) -> Option<Session> {
-        let there = |theirs: &Organizers| {
-            self.beside.moved_to == Some(theirs.session.id()) && theirs.lives(core.ms())
-        };
         let here = self.seated.chain.generator() == Some(core.cfg.organizer);
-        if here || !self.beside.organizers.as_ref().is_some_and(there) {
+        let there = self.beside.organizers.take_if(|theirs| !here && theirs.lives(core.ms()))?;
+        let id = there.session.id();
+        if core.sessions.tried(&id) && core.sessions.lives(&id).is_none() {
             return None;
         }
-        let session = self.beside.organizers.take()?.session;
         self.seated.seat.say_goodbye(core, &self.seated.session);
         core.sessions.other = self.seated.session.logged().first().cloned();
         core.read_again_soon();
-        Some(session)
+        Some(there.session)
     }
 }
 

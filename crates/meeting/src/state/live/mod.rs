@@ -26,9 +26,9 @@ use crate::seated::{EarlyAcks, History, Seated};
 use crate::session::{Session, open_envelope};
 use crate::state::connecting::Invitee;
 use crate::state::{Joining, Left, LeftWhy, State};
+use crate::{Input, Output, Refusal, prekey};
 
 use self::beside::Beside;
-use crate::{Input, Output, Refusal, prekey};
 
 /// Who looks after the key.
 pub(crate) enum Role {
@@ -338,9 +338,9 @@ impl Live {
         if envelope.slot == SLOT_HEARTBEAT {
             self.hear_beside(core, envelope);
             self.call_from(core, envelope);
-        }
-        if self.is_alone(core) && envelope.slot == SLOT_HEARTBEAT {
-            core.beats_beside(envelope);
+            if self.is_alone(core) {
+                core.beats_beside(envelope);
+            }
         }
         self.after(core, Ok(Step::Stay))
     }
