@@ -62,8 +62,8 @@ pub(crate) struct Sessions {
     revivals: u8,
     /// The last that was.
     revived: Option<Hash>,
-    /// The session that this device was live in last and turned from, with its head there.
-    left: Option<(Hash, Hash)>,
+    /// Sessions that this device was live in and turned from, with its head there.
+    left: BTreeMap<Hash, Hash>,
 }
 
 impl Sessions {
@@ -88,13 +88,16 @@ impl Sessions {
 
     /// Turns from a session whose head is `head`.
     pub(crate) fn leave(&mut self, session: Hash, head: Hash) {
-        self.left = Some((session, head));
+        if self.left.len() >= TRIED_MAX {
+            self.left.pop_first();
+        }
+        self.left.insert(session, head);
     }
 
     /// The head that this device had when it turned from `session`, to be named on return: the
     /// numbers go on from there.
     pub(crate) fn left_at(&self, session: &Hash) -> Option<Hash> {
-        self.left.filter(|(left, _)| left == session).map(|(_, head)| head)
+        self.left.get(session).copied()
     }
 
     pub(crate) fn tried(&self, session: &Hash) -> bool {
