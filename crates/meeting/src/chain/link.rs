@@ -1,8 +1,8 @@
 //! One checked announce, with what it changed.
 
 use standfast_crypto::{Binding, Fingerprint, hash};
-use standfast_wire::codec::to_bytes;
-use standfast_wire::control::{Entry, EpochAnnounce, Hash, State};
+use standfast_wire::codec::{from_bytes, to_bytes};
+use standfast_wire::control::{Act, Carried, Entry, EpochAnnounce, Hash, Kind, Order, State};
 
 use crate::authority::Statements;
 
@@ -48,6 +48,20 @@ impl Link {
 
     pub(crate) fn generator(&self) -> Fingerprint {
         Fingerprint(self.announce.generator)
+    }
+
+    /// The orders that it carries to remove `fp`, by their hashes.
+    pub(crate) fn removals(&self, fp: Fingerprint) -> Vec<Hash> {
+        if !self.statements.removed.contains_key(&fp) {
+            return Vec::new();
+        }
+        let removes = |carried: &&Carried| {
+            let order = from_bytes::<Order>(carried.body.as_slice());
+            let removes = order.is_ok_and(|o| o.act == Act::Remove && o.target == fp.0);
+            carried.kind == Kind::Order && removes
+        };
+        let orders = self.announce.orders.as_slice().iter().filter(removes);
+        orders.map(|carried| hash("SF1/message", &to_bytes(carried))).collect()
     }
 
     /// Term and epoch, which only grow.

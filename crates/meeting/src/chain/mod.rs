@@ -50,13 +50,14 @@ pub(crate) struct Chain {
     open_h: Hash,
     nodes: BTreeMap<Hash, Node>,
     head: Option<Hash>,
-    /// Whom this device has seen removed, in whatever branch it followed, and not readmitted since.
-    removed: BTreeSet<Fingerprint>,
+    /// Whom this device has seen removed, in whatever branch it followed, and not readmitted since;
+    /// by which orders.
+    removed: BTreeMap<Fingerprint, BTreeSet<Hash>>,
 }
 
 impl Chain {
     pub(crate) fn new(open_h: Hash) -> Self {
-        Self { open_h, nodes: BTreeMap::new(), head: None, removed: BTreeSet::new() }
+        Self { open_h, nodes: BTreeMap::new(), head: None, removed: BTreeMap::new() }
     }
 
     fn head_node(&self) -> Option<&Node> {
@@ -90,7 +91,7 @@ impl Chain {
     /// Removed in this chain, or in one that this device followed before.
     pub(crate) fn is_removed(&self, fp: Fingerprint) -> bool {
         let here = self.head_node().is_some_and(|node| node.removed.contains(&fp));
-        here || self.removed.contains(&fp)
+        here || self.removed.contains_key(&fp)
     }
 
     pub(crate) fn removed(&self) -> impl Iterator<Item = Fingerprint> + '_ {
@@ -234,31 +235,54 @@ impl Chain {
     pub(crate) fn follow(&mut self, h: Hash) {
         let Some(node) = self.nodes.get(&h) else { return };
         let mut removed = self.removed.clone();
-        removed.retain(|fp| !self.lifts(node, *fp));
-        removed.extend(node.removed.iter());
+        removed.retain(|fp, _| !self.lifts(node, *fp));
+        for fp in node.removed.iter() {
+            removed.entry(*fp).or_default().extend(self.removals(&h, *fp));
+        }
         (self.removed, self.head) = (removed, Some(h));
     }
 
     /// Whether this device may follow `h`: nobody whom it has seen removed is on its roster or made
-    /// it, unless `h` readmits them, or an announce before it in its branch has.
+    /// it, unless `h` readmits them, or an announce before it has that knew of the removal.
     pub(crate) fn may_follow(&self, h: &Hash) -> bool {
         let Some(node) = self.nodes.get(h) else { return false };
-        let barred = |fp: Fingerprint| self.removed.contains(&fp) && !self.lifts(node, fp);
+        let barred = |fp: Fingerprint| self.removed.contains_key(&fp) && !self.lifts(node, fp);
         !barred(node.link.generator())
             && !node.link.roster().iter().any(|e| barred(Fingerprint(e.fp)))
     }
 
-    /// Whether the branch that ends with `node` readmits somebody: by its newest announce, or since
-    /// it parted from ours, if that was after the removal. A removal in our branch alone it cannot
-    /// lift.
+    /// Whether `node` readmits somebody, or an announce that it is built on has, after every removal
+    /// that this device knows of had come to it. A removal in our branch alone that cannot lift.
     fn lifts(&self, node: &Node, fp: Fingerprint) -> bool {
-        let parted = self.fork(&self.tip(), &node.link.h).ancestor;
-        let lifted_since = parted.is_some_and(|a| {
-            a.removed.contains(&fp)
-                && !node.removed.contains(&fp)
-                && !self.removed_again(&self.tip(), a, fp)
-        });
-        node.link.statements.readmitted.contains(&fp) || lifted_since
+        if node.link.statements.readmitted.contains(&fp) {
+            return true;
+        }
+        let Some(ours) = self.removed.get(&fp).filter(|_| !node.removed.contains(&fp)) else {
+            return false;
+        };
+        let path = self.path(&node.link.h);
+        let newest = path.iter().find(|n| n.link.statements.readmitted.contains(&fp));
+        // One whose announce is forgotten, nobody can be shown to have known of.
+        !ours.is_empty()
+            && newest.is_some_and(|readmits| ours.is_subset(&self.removals(&readmits.link.h, fp)))
+    }
+
+    /// The announces that `h` is built on, those of branches that ended in its own among them.
+    fn before(&self, h: &Hash) -> BTreeSet<Hash> {
+        let (mut before, mut open) = (BTreeSet::new(), vec![*h]);
+        while let Some(h) = open.pop() {
+            let links = self.nodes.get(&h).map(|node| &node.link.announce).into_iter();
+            let next = links.flat_map(|a| [Some(a.prev_h), a.merged_h]).flatten();
+            open.extend(next.filter(|h| before.insert(*h)));
+        }
+        before
+    }
+
+    /// The orders that removed `fp`, carried up to `h`. Two branches may carry the same one.
+    fn removals(&self, h: &Hash, fp: Fingerprint) -> BTreeSet<Hash> {
+        let before = self.before(h).into_iter().chain([*h]);
+        let nodes = before.filter_map(|h| self.nodes.get(&h));
+        nodes.flat_map(|node| node.link.removals(fp)).collect()
     }
 
     /// Recorded links that build on the head.
