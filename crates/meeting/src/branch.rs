@@ -98,7 +98,7 @@ impl Others {
 
 /// A live branch that is to end in ours, and cannot of itself: it removed somebody whom ours still
 /// lists, and those who follow it may not come to where that one is. One that removed `me`, who
-/// looks after the key here, does not end here: people decide.
+/// looks after the key here, does not end here: that one goes first ([`removes_me`]).
 pub(crate) fn removes_ours(
     s: &History,
     me: Fingerprint,
@@ -120,8 +120,8 @@ pub(crate) fn removes_ours(
     })
 }
 
-/// A live branch beside this one has removed `me`, whom nobody follows here, and whoever looks after
-/// the key there may. When each removed the other, the preferred branch goes on.
+/// A live branch beside this one has removed `me`, who looks after the key here, and whoever does
+/// there may be followed. When each removed the other, the preferred branch goes on.
 pub(crate) fn removes_me(
     s: &History,
     me: Fingerprint,

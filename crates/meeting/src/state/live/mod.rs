@@ -391,9 +391,8 @@ impl Live {
         if let Some(h) = better(&self.seated.history, core.cfg.organizer, true, core.ms()) {
             return Step::Branch(h);
         }
-        if self.is_alone(core)
-            && removes_me(&self.seated.history, core.me(), core.cfg.organizer, core.ms())
-        {
+        let removed = removes_me(&self.seated.history, core.me(), core.cfg.organizer, core.ms());
+        if removed && self.is_alone(core) {
             return Step::Out(LeftWhy::Removed);
         }
         let Role::Generator(generator) = &mut self.role else { return Step::Stay };
@@ -408,7 +407,7 @@ impl Live {
         if let Err(refusal) = generator.tick(core, &mut self.seated) {
             core.refused(refusal);
         }
-        if generator.asked_to_go() && !self.heir_is_there() {
+        if (removed || generator.asked_to_go()) && !self.heir_is_there() {
             self.hand_over(core);
         }
         Step::Stay
