@@ -104,6 +104,9 @@ pub const PAIRING_MS: u64 = 120_000;
 pub const NODES_MAX: usize = 320;
 /// A branch lives while its generator was heard within this time.
 pub const BRANCH_ALIVE_MS: u64 = 6_000;
+/// A branch that another one goes on beside is shown to it so often, at most: in a minute both have
+/// read what there is, and a board is no place for more.
+pub const BRANCH_SHOWN_MAX: u8 = 4;
 /// A branch in which nobody answered is not tried again for so long.
 pub const FAILED_MS: u64 = 30_000;
 /// A join request in another branch is given so long to be answered.

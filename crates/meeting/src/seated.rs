@@ -152,6 +152,12 @@ impl History {
         }
     }
 
+    /// Whether somebody looks after the key of a branch that did not end in this one.
+    pub(crate) fn goes_on_beside(&self, now_ms: u64) -> bool {
+        let tip = self.chain.tip();
+        self.others.live(now_ms).any(|h| !self.chain.descends(&tip, &h))
+    }
+
     /// Whether the generator of `h` said goodbye in this device's branch.
     pub(crate) fn left_here(&self, h: &Hash) -> bool {
         let Some(node) = self.chain.node(h) else { return false };

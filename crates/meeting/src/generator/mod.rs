@@ -15,7 +15,8 @@ use standfast_wire::relay::{Envelope, SLOT_HEARTBEAT, SLOT_LOG};
 use crate::core::Core;
 use crate::epoch::Epoch;
 use crate::limits::{
-    ARRIVAL_ACK_MS, FORGET_MS, HEARTBEAT_MS, INVITED_MS, KEY_REQUEST_MS, SHOW_MS, VOUCH_MS,
+    ARRIVAL_ACK_MS, BRANCH_SHOWN_MAX, FORGET_MS, HEARTBEAT_MS, INVITED_MS, KEY_REQUEST_MS,
+    READ_AGAIN_MS, SHOW_MS, VOUCH_MS,
 };
 use crate::seated::{Acked, History, Seated};
 use crate::session::{Letter, Session, public_bundle};
@@ -42,6 +43,8 @@ pub(crate) struct Generator {
     end_preimage: Option<Secret<32>>,
     /// A host's order removes this device, which cannot carry that out itself.
     asked_to_go: bool,
+    /// When this branch was last shown to others beside it, and how often.
+    branch_shown: (u64, u8),
 }
 
 impl Generator {
@@ -59,6 +62,7 @@ impl Generator {
             unproven: Vec::new(),
             end_preimage: None,
             asked_to_go: false,
+            branch_shown: (core.ms(), 0),
         }
     }
 
@@ -110,6 +114,17 @@ impl Generator {
         let end_hash = self.end_hash().unwrap_or([0; 32]);
         core.out.push_back(Output::OpenSession { session_id: session.id(), end_hash });
         core.out.extend(session.logged().iter().cloned().map(Output::Post));
+    }
+
+    /// Another branch goes on living beside this one: whoever is there may never have had what this
+    /// one consists of, from a relay that lost it.
+    pub(crate) fn show_branch(&mut self, core: &mut Core, s: &Seated) {
+        let (last_ms, times) = self.branch_shown;
+        let due = core.ms() >= last_ms + READ_AGAIN_MS && times < BRANCH_SHOWN_MAX;
+        if due && s.goes_on_beside(core.ms()) {
+            self.branch_shown = (core.ms(), times + 1);
+            core.out.extend(s.session.logged().iter().cloned().map(Output::Post));
+        }
     }
 
     /// A member asks to join.

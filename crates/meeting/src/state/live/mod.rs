@@ -407,6 +407,7 @@ impl Live {
         if let Err(refusal) = generator.tick(core, &mut self.seated) {
             core.refused(refusal);
         }
+        generator.show_branch(core, &self.seated);
         if (removed || generator.asked_to_go()) && !self.heir_is_there() {
             self.hand_over(core);
         }
