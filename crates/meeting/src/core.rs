@@ -62,6 +62,9 @@ pub(crate) struct Sessions {
     revivals: u8,
     /// The last that was.
     revived: Option<Hash>,
+    /// Those to which the organizer's word led this device, and how often to one that it had been in.
+    went: BTreeSet<Hash>,
+    returns: u8,
     /// Sessions that this device was live in and turned from, with its head there.
     left: BTreeMap<Hash, Hash>,
 }
@@ -102,6 +105,20 @@ impl Sessions {
 
     pub(crate) fn tried(&self, session: &Hash) -> bool {
         self.tried.contains_key(session)
+    }
+
+    /// Whether this device goes where the organizer says that it is: once to each session, and back
+    /// to one that it has been in a few times. Apart from `lives`, which everyone with the link can
+    /// use up.
+    pub(crate) fn may_go(&mut self, session: &Hash) -> bool {
+        let back = self.tried(session) || self.went.contains(session);
+        let room = if back { self.returns < REVIVALS_MAX } else { self.went.len() < TRIED_MAX };
+        if room {
+            self.returns += u8::from(back);
+            self.revived = if back { Some(*session) } else { self.revived };
+            self.went.insert(*session);
+        }
+        room
     }
 
     /// Somebody shows life in a session that this device has given up: it may be tried again. Its
@@ -252,6 +269,11 @@ impl Core {
     /// The session of an Open by somebody who may open one.
     pub(crate) fn session_of(&self, open: &Envelope) -> Result<Session, Refusal> {
         Session::from_open(&self.cfg, self.deputies.as_ref(), open)
+    }
+
+    /// A session whose Open this device has kept.
+    pub(crate) fn known_session(&self, session: &Hash) -> Option<Session> {
+        self.session_of(self.sessions.open_of(session)?).ok()
     }
 
     pub(crate) fn nonce(&mut self) -> [u8; 16] {

@@ -136,6 +136,8 @@ pub const TRIED_MAX: usize = 16;
 pub const MOVED_MS: u64 = 10_000;
 /// … and so often at most: a board is no place for more.
 pub const MOVED_MAX: u8 = 6;
+/// For what the organizer names the boards are read again so often, at most: each costs the line.
+pub const MOVED_READS_MAX: u8 = 6;
 /// Heartbeats of the organizer in another session, with a growing age, before one goes there.
 pub const MOVED_BEATS: u32 = 2;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use standfast_crypto::{Fingerprint, PublicIdentity, Secret};
 use standfast_wire::control::{
-    Arrived, EpochAnnounce, Hash, Heartbeat, KeyAck, Kind, Role as Part,
+    Arrived, EpochAnnounce, Hash, Heartbeat, KeyAck, Kind, Moved, Role as Part,
 };
 use standfast_wire::relay::{Envelope, SLOT_ACK, SLOT_LOG};
 
@@ -68,6 +68,8 @@ pub(crate) struct History {
     /// The relay lost the session's board, or is another one that never had it, and the head's
     /// generator has not been heard there.
     pub(crate) board_lost: bool,
+    /// The session in which the organizer says that it is.
+    pub(crate) moved_to: Option<Hash>,
 }
 
 impl History {
@@ -83,6 +85,7 @@ impl History {
             handed: None,
             goodbyes: BTreeSet::new(),
             board_lost: false,
+            moved_to: None,
         }
     }
 
@@ -156,6 +159,19 @@ impl History {
     pub(crate) fn goes_on_beside(&self, now_ms: u64) -> bool {
         let tip = self.chain.tip();
         self.others.live(now_ms).any(|h| !self.chain.descends(&tip, &h))
+    }
+
+    /// The organizer says in which session it is. Signed in this one: no word from before can be
+    /// shown in it. Its own, of a process before, leads the organizer nowhere.
+    pub(crate) fn organizer_moved(&mut self, core: &Core, letter: &Letter) -> Result<(), Refusal> {
+        if letter.from != core.cfg.organizer {
+            return Err(Refusal::NotAllowed);
+        }
+        let moved = letter.authentic::<Moved>(&self.session.organizer, &self.session.scope)?;
+        if core.me() != core.cfg.organizer {
+            self.moved_to = Some(moved.message.to);
+        }
+        Ok(())
     }
 
     /// Whether the generator of `h` said goodbye in this device's branch.

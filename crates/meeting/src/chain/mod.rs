@@ -94,6 +94,11 @@ impl Chain {
         here || self.removed.contains_key(&fp)
     }
 
+    /// Anyone is, by [`is_removed`](Self::is_removed).
+    pub(crate) fn has_removed(&self) -> bool {
+        !self.removed.is_empty() || self.removed().next().is_some()
+    }
+
     pub(crate) fn removed(&self) -> impl Iterator<Item = Fingerprint> + '_ {
         self.head_node().into_iter().flat_map(|node| node.removed.iter().copied())
     }

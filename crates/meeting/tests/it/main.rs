@@ -11,6 +11,7 @@ mod insider;
 mod journal;
 mod life;
 mod mallory;
+mod moved;
 mod passphrase;
 mod redundancy;
 mod rogue;

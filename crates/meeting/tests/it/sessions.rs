@@ -2,7 +2,7 @@
 //! board that somebody still holds.
 
 use standfast_meeting::{Admission, Input, Phase};
-use standfast_wire::control::Kind;
+use standfast_wire::control::{Hash, Kind};
 
 use crate::life::meeting;
 use crate::room::Room;
@@ -185,34 +185,60 @@ fn an_organizer_who_waits_in_a_session_that_dies_opens_the_next() {
     assert_ne!(room.see("ines").session_id, session);
 }
 
-/// Mina and Leo go on without Ines, who opens at a relay that knows nothing of it, with Jonas.
-fn two_sessions_with_people_in_both() -> Room {
-    let mut room = meeting(&["mina", "leo"]);
-    let session_id = room.session_id();
-    room.devices.remove("ines");
-    room.pass(30_000);
-    assert_eq!(room.hearers("mina", 960), ["leo"]);
+/// From here on the relay shows those `inside` nothing but their session, and nobody else that one.
+/// Gives how far the board went.
+pub fn part(room: &mut Room, inside: &'static [&'static str]) -> usize {
+    let session_id = room.see(inside[0]).session_id;
     room.tamper = Some(Box::new(move |to, envelope| {
-        let passes = (envelope.session_id == session_id) == ["mina", "leo"].contains(&to);
+        let passes = (Some(envelope.session_id) == session_id) == inside.contains(&to);
         passes.then(|| envelope.clone())
     }));
-    let of_ines = room.board.len();
-    room.organizer(&[], Admission::AnyoneWithLink);
-    room.pass(10_000);
-    room.member("jonas", Vec::new());
-    room.pass(5_000);
-    assert_eq!(room.hearers("ines", 9_600), ["jonas"]);
-    // Now they find each other.
+    room.board.len()
+}
+
+/// And everyone gets what was posted on the other side of where they `parted`.
+pub fn heal(room: &mut Room, inside: &[&'static str], parted: usize) {
     room.tamper = None;
-    let (kept, posted) = room.board.split_at(of_ines);
-    let (kept, posted) = (kept.to_vec(), posted.to_vec());
-    for (to, letters) in [("mina", &posted), ("leo", &posted), ("ines", &kept), ("jonas", &kept)] {
+    let (of_inside, of_others) = room.board.split_at(parted);
+    let (of_inside, of_others) = (of_inside.to_vec(), of_others.to_vec());
+    let names: Vec<_> = room.devices.keys().copied().collect();
+    for to in names {
+        let letters = if inside.contains(&to) { &of_others } else { &of_inside };
         for (from, envelope) in letters {
             let poster = crate::room::poster(from);
             room.input(to, Input::Delivered { poster, envelope });
         }
     }
-    assert_eq!(room.see("leo").session_id, Some(session_id), "the control");
+}
+
+/// Those `inside` go on without Ines, who opens at a relay that knows nothing of it, with others.
+/// Then they find each other. Gives the session of those inside.
+pub fn open_beside(
+    room: &mut Room,
+    inside: &'static [&'static str],
+    with: &'static [&'static str],
+) -> Hash {
+    let session_id = room.see(inside[0]).session_id.unwrap();
+    let parted = part(room, inside);
+    room.organizer(&[], Admission::AnyoneWithLink);
+    room.pass(10_000);
+    for name in with {
+        room.member(name, Vec::new());
+        room.pass(5_000);
+    }
+    assert_eq!(room.hearers("ines", 9_600), with);
+    heal(room, inside, parted);
+    assert_eq!(room.see(inside[1]).session_id, Some(session_id), "the control");
+    session_id
+}
+
+/// Mina and Leo go on without Ines, who opens beside them, with Jonas.
+fn two_sessions_with_people_in_both() -> Room {
+    let mut room = meeting(&["mina", "leo"]);
+    room.devices.remove("ines");
+    room.pass(30_000);
+    assert_eq!(room.hearers("mina", 960), ["leo"]);
+    open_beside(&mut room, &["mina", "leo"], &["jonas"]);
     room
 }
 

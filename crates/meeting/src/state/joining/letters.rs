@@ -111,6 +111,7 @@ impl Joining {
                 let History { session, posted, .. } = &mut self.history;
                 posted.note(session, letter)?;
             }
+            Kind::Moved => self.history.organizer_moved(core, letter)?,
             Kind::Deputies => core.deputies_letter(&self.history.session, letter)?,
             Kind::End => return self.end(core, letter),
             _ => {}

@@ -332,11 +332,11 @@ impl Live {
         if let Ok(session) = core.session_of(envelope) {
             core.other_session_shown(envelope);
             core.sessions.other = Some(envelope.clone());
-            self.note_beside(core, session);
+            self.note_beside(session);
             return self.after(core, Ok(Step::Stay));
         }
+        self.hear_beside(core, envelope);
         if envelope.slot == SLOT_HEARTBEAT {
-            self.hear_beside(core, envelope);
             self.call_from(core, envelope);
             if self.is_alone(core) {
                 core.beats_beside(envelope);
