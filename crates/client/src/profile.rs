@@ -195,6 +195,7 @@ impl Profile {
             audio_bytes: AUDIO_BYTES,
         };
         let identity = Arc::clone(&self.identity);
+        let bundles_seen = self.bundles_seen(&link.meeting_id, &opening.scheduled)?;
         Ok(CallConfig {
             relay,
             token: attendance.token,
@@ -202,8 +203,23 @@ impl Profile {
             meeting,
             opening,
             deputies: stored.and_then(|m| m.deputies),
+            bundles_seen,
             voice: attendance.voice,
         })
+    }
+
+    /// The highest `seq` that was seen of the members' prekey bundles.
+    fn bundles_seen(
+        &self,
+        meeting_id: &[u8; 16],
+        members: &[Fingerprint],
+    ) -> Result<Vec<(Fingerprint, u64)>, ProfileError> {
+        let store = self.vault.store();
+        let mut seen = Vec::new();
+        for fp in members {
+            seen.extend(store.mark(&bundle_mark(meeting_id, fp))?.map(|seq| (*fp, seq)));
+        }
+        Ok(seen)
     }
 
     /// Private prekeys for a meeting; those that are too old are erased on the way.
@@ -259,6 +275,11 @@ impl Profile {
                 if let Some(meeting) = store.meeting(meeting_id)? {
                     store.update_meeting(&StoredMeeting { deputies: Some(signed), ..meeting })?;
                 }
+            }
+            CallEvent::BundleSeen { fp, seq } => {
+                // A mark holds 63 bits; nobody's clock counts so far.
+                let seq = seq.min(i64::MAX.cast_unsigned());
+                self.vault.store().raise_mark(&bundle_mark(meeting_id, &fp), seq)?;
             }
             CallEvent::Met { fp, name, bot } => {
                 self.meet(meeting_id, fp, &name, bot)?;
@@ -325,6 +346,10 @@ fn prekey_prefix(meeting_id: &[u8; 16]) -> String {
 
 fn prekey_name(meeting_id: &[u8; 16], bundle_id: &[u8; 16]) -> String {
     format!("{}{}", prekey_prefix(meeting_id), hex(&bundle_id[..8]))
+}
+
+fn bundle_mark(meeting_id: &[u8; 16], fp: &Fingerprint) -> String {
+    format!("bundle.{}.{}", hex(meeting_id), hex(&fp.0))
 }
 
 /// Lower-case hexadecimal.

@@ -14,6 +14,7 @@ use crate::device::Offer;
 use crate::evidence::Evidence;
 use crate::journal::{Event, Journal};
 use crate::limits::{READ_AGAIN_MS, REVIVALS_MAX, TRIED_MAX};
+use crate::prekey::BundlesSeen;
 use crate::session::{Session, open_envelope};
 use crate::{Config, Counters, Now, Opening, Output, Pulse, Refusal, Split};
 
@@ -38,6 +39,8 @@ pub(crate) struct Core {
     pub(crate) spoken_failures: u8,
     /// The session for whose successor a prekey bundle was made.
     pub(crate) renewed_for: Option<Hash>,
+    /// Of scheduled members' prekey bundles.
+    pub(crate) bundles: BundlesSeen,
     /// The pairing code that this device shows.
     pub(crate) device: Option<Offer>,
     pub(crate) split: Option<Split>,
@@ -161,6 +164,7 @@ impl Core {
             sessions: Sessions::default(),
             spoken_failures: 0,
             renewed_for: None,
+            bundles: BundlesSeen::default(),
             device: None,
             split: None,
             deputies: None,

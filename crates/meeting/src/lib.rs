@@ -64,7 +64,7 @@ pub use spoken::{SPOKEN_FAILURES_MAX, SPOKEN_MAX, SPOKEN_MS};
 pub use standfast_wire::control::{Admission, Hosts, Policy, Reason, Role};
 pub use state::left::LeftWhy;
 
-use standfast_crypto::Entropy;
+use standfast_crypto::{Entropy, Fingerprint};
 
 use crate::core::Core;
 use crate::state::{Connecting, Left, State};
@@ -83,6 +83,18 @@ impl Meeting {
             core: Core::new(config, entropy, now),
             state: State::Connecting(Box::<Connecting>::default()),
         }
+    }
+
+    /// The highest `seq` of members' prekey bundles that earlier processes of this profile were given
+    /// by [`take_bundles_seen`](Self::take_bundles_seen). Before [`Input::Connected`].
+    pub fn know_bundles(&mut self, seen: impl IntoIterator<Item = (Fingerprint, u64)>) {
+        seen.into_iter().for_each(|(fp, seq)| self.core.bundles.know(fp, seq));
+    }
+
+    /// Of whose prekey bundles a higher `seq` was seen since the last call: to be kept, so that a
+    /// relay cannot show an older one tomorrow.
+    pub fn take_bundles_seen(&mut self) -> impl Iterator<Item = (Fingerprint, u64)> + use<> {
+        self.core.bundles.take_raised().into_iter()
     }
 
     /// Something happened. Never fails: what does not pass is counted and changes nothing.

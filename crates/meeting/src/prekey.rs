@@ -1,13 +1,50 @@
-//! Making the prekey bundle for the next session (`docs/protocol.md` §3).
+//! Prekey bundles (`docs/protocol.md` §3): making the one for the next session, and telling an old
+//! one of somebody else from the newest.
 
-use standfast_crypto::{PrivateBundle, Scope};
+use std::collections::BTreeMap;
+
+use standfast_crypto::{Fingerprint, PrivateBundle, Scope};
 use standfast_wire::codec::{Blob, to_bytes};
 use standfast_wire::control::{Hash, Kind, PrekeyBundle, Sealed};
 
-use crate::Output;
 use crate::config::Part;
 use crate::core::Core;
 use crate::session::{ident_of, seal_envelope, wire_bundle};
+use crate::{Output, Refusal};
+
+/// The highest `seq` that was seen of each member's bundles.
+#[derive(Default)]
+pub(crate) struct BundlesSeen {
+    highest: BTreeMap<Fingerprint, u64>,
+    /// Raised since they were last asked for.
+    raised: BTreeMap<Fingerprint, u64>,
+}
+
+impl BundlesSeen {
+    /// What an earlier process of this profile saw.
+    pub(crate) fn know(&mut self, fp: Fingerprint, seq: u64) {
+        let highest = self.highest.entry(fp).or_default();
+        *highest = seq.max(*highest);
+    }
+
+    /// A bundle that `fp` signed. One that is older than another of theirs is refused: its owner has
+    /// erased the private half, and gets the key on joining.
+    pub(crate) fn note(&mut self, fp: Fingerprint, seq: u64) -> Result<(), Refusal> {
+        let highest = self.highest.get(&fp).copied();
+        if highest.is_some_and(|highest| seq < highest) {
+            return Err(Refusal::Stale);
+        }
+        if highest != Some(seq) {
+            self.highest.insert(fp, seq);
+            self.raised.insert(fp, seq);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn take_raised(&mut self) -> BTreeMap<Fingerprint, u64> {
+        std::mem::take(&mut self.raised)
+    }
+}
 
 /// Draws a bundle and asks to have it stored and uploaded, in this order: a bundle at the relay
 /// whose private half was lost would cost its owner the first seconds of the next meeting.

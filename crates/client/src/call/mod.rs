@@ -43,6 +43,8 @@ pub struct CallConfig {
     pub opening: Opening,
     /// The list of deputies that was kept.
     pub deputies: Option<Vec<u8>>,
+    /// The highest `seq` that was seen of members' prekey bundles.
+    pub bundles_seen: Vec<(Fingerprint, u64)>,
     /// With which sound.
     pub voice: VoiceConfig,
 }
@@ -69,6 +71,13 @@ pub enum CallEvent {
     KeepDeputies {
         /// As it was signed.
         signed: Vec<u8>,
+    },
+    /// A member's prekey bundle is the newest seen: none older counts from here on.
+    BundleSeen {
+        /// Whose.
+        fp: Fingerprint,
+        /// Its number.
+        seq: u64,
     },
     /// Somebody was met.
     Met {

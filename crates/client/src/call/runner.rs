@@ -63,6 +63,7 @@ impl Runner {
         if let Some(signed) = &config.deputies {
             meeting.handle(Input::Deputies(signed), now);
         }
+        meeting.know_bundles(config.bundles_seen);
         let first = CallView {
             meeting: Arc::new(meeting.snapshot()),
             line: LineState::Connecting,
@@ -247,6 +248,9 @@ impl Runner {
         while let Some(output) = self.meeting.poll_output() {
             changed |= matches!(output, Output::Changed);
             self.carry_out(output);
+        }
+        for (fp, seq) in self.meeting.take_bundles_seen() {
+            let _ = self.events.send(CallEvent::BundleSeen { fp, seq });
         }
         // The microphone is gated here too: nothing is even encoded that could not be sent.
         let closed = !self.meeting.microphone_open();

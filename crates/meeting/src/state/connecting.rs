@@ -131,7 +131,7 @@ impl Connecting {
 /// The session id under which prekey bundles are sealed and signed.
 const NO_SESSION: [u8; 32] = [0; 32];
 
-fn check_bundle(core: &Core, fp: Fingerprint, blob: &[u8]) -> Result<Invitee, Refusal> {
+fn check_bundle(core: &mut Core, fp: Fingerprint, blob: &[u8]) -> Result<Invitee, Refusal> {
     let envelope: Envelope = from_bytes(blob)?;
     let letter: Letter = open_envelope(&core.cfg.link.control(&NO_SESSION), &envelope)?;
     if letter.kind != Kind::Bundle || letter.from != fp {
@@ -140,5 +140,6 @@ fn check_bundle(core: &Core, fp: Fingerprint, blob: &[u8]) -> Result<Invitee, Re
     let identity = check_ident(&from_bytes::<PrekeyBundle>(&letter.body)?.ident)?;
     let scope = Scope { meeting_id: core.cfg.meeting_id, session_id: NO_SESSION };
     let prekey = letter.authentic::<PrekeyBundle>(&identity, &scope)?.message;
+    core.bundles.note(fp, prekey.seq)?;
     Ok(Invitee { identity, bundle: public_bundle(prekey.bundle)? })
 }

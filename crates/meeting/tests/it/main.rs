@@ -13,6 +13,7 @@ mod life;
 mod mallory;
 mod moved;
 mod passphrase;
+mod prekeys;
 mod redundancy;
 mod rogue;
 mod room;
