@@ -88,6 +88,7 @@ impl Capture {
             return 0;
         }
         let frame = self.rate as usize * FRAME_SAMPLES / standfast_media::SAMPLE_RATE as usize;
+        let frame = frame.max(1); // of a device that names no rate
         // Keep one frame, so that the next read does not have to wait.
         let frames = (waiting / frame).saturating_sub(1);
         if let Ok(chunk) = self.ring.read_chunk(frames * frame) {

@@ -41,6 +41,11 @@ impl Gauge {
         self.largest_period.load(Ordering::Relaxed) as usize
     }
 
+    /// The same, which begins anew.
+    pub(crate) fn take_largest_period(&self) -> usize {
+        self.largest_period.swap(0, Ordering::Relaxed) as usize
+    }
+
     pub(crate) fn fault(&self) -> Option<Fault> {
         Fault::from_code(self.fault.load(Ordering::Relaxed))
     }

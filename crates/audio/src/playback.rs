@@ -31,9 +31,51 @@ pub struct Playback {
     rate: u32,
     gauge: Arc<Gauge>,
     name: String,
+    demand: Demand,
+}
+
+/// How much a device wants to have ready.
+struct Demand {
     margin_us: u32,
+    /// The most frames that it asked for at once in the calm time before this one.
+    period: usize,
     seen_underruns: u64,
     calm: u32,
+}
+
+impl Default for Demand {
+    fn default() -> Self {
+        Self { margin_us: MARGIN_US, period: 0, seen_underruns: 0, calm: 0 }
+    }
+}
+
+impl Demand {
+    /// In samples: never so much that a block of 10 ms does not fit into the ring, or another one
+    /// would be wanted for ever.
+    fn wanted(&self, gauge: &Gauge, capacity: usize, rate: u32) -> usize {
+        let margin = (u64::from(rate) * u64::from(self.margin_us) / 1_000_000) as usize;
+        let block = rate as usize / 100 + 2; // resampled, it varies by a sample
+        let needed = self.period.max(gauge.largest_period()) + margin;
+        needed.min(capacity.saturating_sub(block))
+    }
+
+    /// After a block: raises the margin after dropouts and lowers it again in calm. A device that
+    /// asked for much once, as after a sleep, is not waited for always.
+    fn adapt(&mut self, gauge: &Gauge) {
+        let underruns = gauge.glitches();
+        if underruns != self.seen_underruns {
+            self.seen_underruns = underruns;
+            self.calm = 0;
+            self.margin_us = (self.margin_us + MARGIN_STEP_US).min(MAX_MARGIN_US);
+            return;
+        }
+        self.calm += 1;
+        if self.calm >= CALM_BLOCKS {
+            self.calm = 0;
+            self.margin_us = self.margin_us.saturating_sub(MARGIN_STEP_US).max(MARGIN_US);
+            self.period = gauge.take_largest_period();
+        }
+    }
 }
 
 impl Playback {
@@ -70,40 +112,22 @@ impl Playback {
             rate: format.rate,
             gauge,
             name: device.description().map_or_else(|_| String::new(), |d| d.name().to_owned()),
-            margin_us: MARGIN_US,
-            seen_underruns: 0,
-            calm: 0,
+            demand: Demand::default(),
         })
     }
 
     /// Whether the device will soon need another block. The device's own clock drives this.
     pub fn wants_block(&self) -> bool {
-        let held = self.ring.buffer().capacity() - self.ring.slots();
-        let margin = (u64::from(self.rate) * u64::from(self.margin_us) / 1_000_000) as usize;
-        held < self.gauge.largest_period() + margin
+        let capacity = self.ring.buffer().capacity();
+        let wanted = self.demand.wanted(&self.gauge, capacity, self.rate);
+        capacity - self.ring.slots() < wanted
     }
 
     /// Hands over the next 10 ms. What does not fit is dropped.
     pub fn write(&mut self, block: &Block) {
         let samples = self.converter.convert(block);
         let (_, _dropped) = self.ring.push_partial_slice(samples);
-        self.adapt();
-    }
-
-    /// Raises the margin after dropouts and lowers it again in calm.
-    fn adapt(&mut self) {
-        let underruns = self.gauge.glitches();
-        if underruns != self.seen_underruns {
-            self.seen_underruns = underruns;
-            self.calm = 0;
-            self.margin_us = (self.margin_us + MARGIN_STEP_US).min(MAX_MARGIN_US);
-            return;
-        }
-        self.calm += 1;
-        if self.calm >= CALM_BLOCKS {
-            self.calm = 0;
-            self.margin_us = self.margin_us.saturating_sub(MARGIN_STEP_US).max(MARGIN_US);
-        }
+        self.demand.adapt(&self.gauge);
     }
 
     /// Why the playback stopped, if it did.
@@ -134,4 +158,44 @@ fn build<T: SizedSample + FromSample<f32>>(
         move |error| gauge.note_error(error.kind()),
         Some(open::OPEN_TIMEOUT),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_with_periods_beyond_the_ring_is_not_fed_for_ever() {
+        for rate in [8_000, 44_100, 48_000, 192_000] {
+            let capacity = (rate * RING_MS / 1_000) as usize;
+            let mut converter = FromBlocks::new(rate).unwrap();
+            let (mut ring, _reader) = RingBuffer::new(capacity);
+            let (gauge, demand, mut blocks) = (Gauge::default(), Demand::default(), 0);
+            gauge.note_period(rate as usize / 2);
+            while capacity - ring.slots() < demand.wanted(&gauge, capacity, rate) {
+                let samples = converter.convert(&standfast_media::SILENT_BLOCK);
+                assert!(ring.push_entire_slice(samples).is_ok(), "{rate}: nothing is thrown away");
+                blocks += 1;
+                assert!(blocks <= 20, "{rate}");
+            }
+            assert!(blocks >= 18, "{rate}: {blocks} blocks of 10 ms");
+        }
+    }
+
+    #[test]
+    fn what_a_device_asked_for_once_is_forgotten_in_calm() {
+        let (gauge, mut demand) = (Gauge::default(), Demand::default());
+        let mut wanted = |blocks| {
+            for _ in 0..blocks {
+                gauge.note_period(480);
+                demand.adapt(&gauge);
+            }
+            demand.wanted(&gauge, 9_600, 48_000)
+        };
+        assert_eq!(wanted(1), 480 + 144);
+        gauge.note_period(4_800);
+        assert_eq!(wanted(CALM_BLOCKS - 1), 4_800 + 144);
+        assert_eq!(wanted(CALM_BLOCKS - 1), 4_800 + 144, "as may be its habit");
+        assert_eq!(wanted(CALM_BLOCKS), 480 + 144);
+    }
 }

@@ -129,6 +129,8 @@ pub enum VoiceError {
 pub struct Voice {
     shared: Arc<Shared>,
     to_playout: SyncSender<ToPlayout>,
+    /// What must get through and must not wait: the thread stands still while a device hangs.
+    playout_orders: Sender<ToPlayout>,
     to_capture: Sender<ToCapture>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -140,6 +142,7 @@ impl Voice {
         let sink = sink::Sink::new(&config.output)?;
         let shared = Arc::new(Shared::new(config.muted));
         let (to_playout, from_client) = std::sync::mpsc::sync_channel(PLAY_QUEUE);
+        let (playout_orders, orders) = std::sync::mpsc::channel();
         let (to_capture, to_obey) = std::sync::mpsc::channel();
         let (frames_in, frames) = frames::channel(Arc::clone(&shared));
         let (played, to_cancel) = rtrb::RingBuffer::new(PLAYED_QUEUE);
@@ -150,8 +153,9 @@ impl Voice {
             to_playout.clone(),
             to_cancel,
         )?;
-        let playout = playout::PlayoutThread::new(Arc::clone(&shared), from_client, played);
-        let mut voice = Self { shared, to_playout, to_capture, threads: Vec::new() };
+        let playout = playout::PlayoutThread::new(Arc::clone(&shared), from_client, orders, played);
+        let threads = Vec::new();
+        let mut voice = Self { shared, to_playout, playout_orders, to_capture, threads };
         // On an error the voice is dropped, which stops what had started.
         voice.spawn("voice-capture", move || capture.run(source, &to_obey))?;
         voice.spawn("voice-playout", move || playout.run(sink))?;
@@ -198,12 +202,12 @@ impl Voice {
     /// Forgets a speaker who left: buffered sound, gain and statistics.
     pub fn forget(&self, speaker: u64) {
         // The thread lives as long as this voice, so sending fails only while stopping.
-        let _ = self.to_playout.send(ToPlayout::Forget(speaker));
+        let _ = self.playout_orders.send(ToPlayout::Forget(speaker));
     }
 
     /// How loud to play a speaker: 0 is not at all, 1 as sent, at most 4.
     pub fn set_gain(&self, speaker: u64, gain: f32) {
-        let _ = self.to_playout.send(ToPlayout::Gain(speaker, gain));
+        let _ = self.playout_orders.send(ToPlayout::Gain(speaker, gain));
     }
 
     /// Stops or resumes sending. When this returns after muting, [`CapturedFrames`] gives no
@@ -235,7 +239,7 @@ impl Voice {
     /// Changes where sound goes to.
     pub fn set_output(&self, output: &OutputChoice) -> Result<(), VoiceError> {
         let sink = sink::Sink::new(output)?;
-        let _ = self.to_playout.send(ToPlayout::Output(Box::new(sink)));
+        let _ = self.playout_orders.send(ToPlayout::Output(Box::new(sink)));
         Ok(())
     }
 

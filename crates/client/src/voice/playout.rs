@@ -17,6 +17,8 @@ use super::sink::Sink;
 pub(super) const SELF: u64 = u64::MAX;
 /// How often to look whether the device needs sound; the device's callback may not wake us.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// Blocks at one look, at most: whatever a device wants, orders and frames are heard between.
+const LOOK_BLOCKS: usize = 20;
 /// Blocks between two reports: 50 ms.
 const REPORT_BLOCKS: u32 = 5;
 /// A mix with a sample above this (−60 dBFS) is not silence.
@@ -48,6 +50,9 @@ struct Speaker {
 
 pub(super) struct PlayoutThread {
     shared: Arc<Shared>,
+    /// Frames, and what must not overtake them; what finds it full is left out.
+    frames: Receiver<ToPlayout>,
+    /// The rest: looked at when the frames before it are taken.
     orders: Receiver<ToPlayout>,
     /// To the echo stage.
     played: Producer<Played>,
@@ -62,11 +67,13 @@ pub(super) struct PlayoutThread {
 impl PlayoutThread {
     pub(super) fn new(
         shared: Arc<Shared>,
+        frames: Receiver<ToPlayout>,
         orders: Receiver<ToPlayout>,
         played: Producer<Played>,
     ) -> Self {
         Self {
             shared,
+            frames,
             orders,
             played,
             another_device: false,
@@ -80,15 +87,16 @@ impl PlayoutThread {
     pub(super) fn run(mut self, mut sink: Sink) {
         self.shared.set_output_state(sink.first_state());
         while !self.shared.is_stopping() {
-            match self.orders.recv_timeout(LOOK_EVERY) {
-                Ok(order) => self.obey(order, &mut sink),
+            match self.frames.recv_timeout(LOOK_EVERY) {
+                Ok(frame) => self.obey(frame, &mut sink),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            while let Ok(order) = self.orders.try_recv() {
-                self.obey(order, &mut sink);
-            }
-            while sink.wants_block() && !self.shared.is_stopping() {
+            self.obey_all(&mut sink);
+            for _ in 0..LOOK_BLOCKS {
+                if self.shared.is_stopping() || !sink.wants_block() {
+                    break;
+                }
                 self.play_block(&mut sink);
             }
             if let Some(state) = sink.changed_state() {
@@ -96,6 +104,15 @@ impl PlayoutThread {
                 self.another_device = true;
             }
         }
+    }
+
+    /// Nothing of a speaker who is forgotten may come after that.
+    fn obey_all(&mut self, sink: &mut Sink) {
+        let orders: Vec<ToPlayout> = self.orders.try_iter().collect();
+        while let Ok(frame) = self.frames.try_recv() {
+            self.obey(frame, sink);
+        }
+        orders.into_iter().for_each(|order| self.obey(order, sink));
     }
 
     fn obey(&mut self, order: ToPlayout, sink: &mut Sink) {

@@ -14,6 +14,10 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(16);
 /// One block.
 pub(super) const TICK: Duration = Duration::from_millis(10);
+/// A thread that stood still for longer than this goes on with the present and catches nothing up.
+const CATCH_UP: Duration = Duration::from_secs(2);
+/// Blocks of a frame.
+const FRAME_BLOCKS: u128 = 2;
 /// The longest WAV file: half an hour. It is held in memory.
 const MAX_WAV_SECONDS: u32 = 1_800;
 
@@ -186,17 +190,23 @@ pub(super) struct Pace {
 impl Pace {
     /// Whether another block is due.
     pub(super) fn is_due(&mut self) -> bool {
-        let now = Instant::now();
+        self.due(Instant::now()).is_some()
+    }
+
+    /// Whether one is, and how many 20 ms frames are left out before it: after a sleep there is no
+    /// catching up, for as long as that takes nothing else would be done.
+    fn due(&mut self, now: Instant) -> Option<u32> {
         let next = *self.next.get_or_insert(now + TICK);
-        if now < next {
-            return false;
-        }
-        self.next = Some(next + TICK);
-        true
+        let late = now.checked_duration_since(next)?;
+        let frames =
+            if late > CATCH_UP { late.as_millis() / TICK.as_millis() / FRAME_BLOCKS } else { 0 };
+        let frames = u32::try_from(frames).unwrap_or(u32::MAX);
+        self.next = Some(if frames > 0 { now } else { next } + TICK);
+        Some(frames)
     }
 
     fn read(&mut self) -> Read {
-        if self.is_due() { Read::Block { skipped: 0 } } else { Read::Wait }
+        self.due(Instant::now()).map_or(Read::Wait, |skipped| Read::Block { skipped })
     }
 }
 
@@ -252,5 +262,26 @@ impl WavSource {
         self.ended = sample.is_none();
         self.at += usize::from(sample.is_some());
         sample.unwrap_or(0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_sleep_left_out_is_not_caught_up() {
+        let (mut pace, mut now) = (Pace::default(), Instant::now());
+        assert_eq!(pace.due(now), None);
+        now += TICK;
+        assert_eq!(pace.due(now), Some(0));
+        // Late by half a second: every block of it comes.
+        now += Duration::from_millis(500);
+        let caught_up = std::iter::from_fn(|| pace.due(now)).count();
+        assert_eq!(caught_up, 50);
+        now += Duration::from_secs(3_600);
+        assert_eq!(pace.due(now), Some(179_999));
+        assert_eq!(pace.due(now), None);
+        assert_eq!(pace.due(now + TICK), Some(0));
     }
 }

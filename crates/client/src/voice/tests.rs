@@ -173,3 +173,22 @@ fn a_file_that_is_not_there_is_an_error() {
     let config = VoiceConfig { input: missing, output: OutputChoice::Null, ..Default::default() };
     assert!(matches!(Voice::start(config), Err(VoiceError::File { .. })));
 }
+
+#[test]
+fn a_playout_thread_that_stands_still_holds_up_nobody() {
+    let (to_playout, frames) = std::sync::mpsc::sync_channel(1);
+    let (playout_orders, orders) = std::sync::mpsc::channel();
+    let (to_capture, _capture) = std::sync::mpsc::channel();
+    let shared = Arc::new(Shared::new(true));
+    let voice = Voice { shared, to_playout, playout_orders, to_capture, threads: Vec::new() };
+    assert!(voice.play(SPEAKER, 0, &[0; 80], false));
+    assert!(!voice.play(SPEAKER, 960, &[0; 80], false), "the control: nobody takes them");
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        voice.forget(SPEAKER);
+        voice.set_gain(SPEAKER, 0.5);
+        let _ = done.send(());
+    });
+    assert!(is_done.recv_timeout(Duration::from_secs(5)).is_ok(), "the call waits for the sound");
+    assert_eq!((frames.try_iter().count(), orders.try_iter().count()), (1, 2));
+}
