@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use standfast_client::entropy::OsEntropy;
 use standfast_crypto::{Identity, Link, Secret};
-use standfast_meeting::{Config, Meeting, Now, Part, Snapshot};
+use standfast_meeting::{Config, Meeting, Now, PacketShape, Part, Snapshot};
 
 pub(crate) fn snapshot() -> Snapshot {
     let identity = Identity::from_seed(Secret::random(&mut OsEntropy));
@@ -18,7 +18,7 @@ pub(crate) fn snapshot() -> Snapshot {
         part: Part::Member { prekeys: Vec::new() },
         known: Vec::new(),
         muted: true,
-        audio_bytes: 200,
+        audio: PacketShape::of_20_ms(200),
     };
     Meeting::new(config, Box::new(OsEntropy), Now::default()).snapshot()
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use standfast_crypto::{
     Fingerprint, Identity, Link, PRIVATE_BUNDLE, PairingCode, PrivateBundle, Secret, on_wiped_stack,
 };
-use standfast_meeting::{Admission, Config, Hosts, Known, Opening, Part, Policy};
+use standfast_meeting::{Admission, Config, Hosts, Known, Opening, PacketShape, Part, Policy};
 use standfast_vault::{Device, OpenVault, Opened, SecretError, StoreError, StoredMeeting, Trust};
 use standfast_wire::codec::Text;
 use standfast_wire::control::MAX_NAME;
@@ -192,7 +192,7 @@ impl Profile {
             part,
             known: self.known()?,
             muted: attendance.muted,
-            audio_bytes: AUDIO_BYTES,
+            audio: PacketShape::of_20_ms(AUDIO_BYTES),
         };
         let identity = Arc::clone(&self.identity);
         let bundles_seen = self.bundles_seen(&link.meeting_id, &opening.scheduled)?;

@@ -10,7 +10,7 @@ use standfast_crypto::{
 };
 use standfast_frame::{FrameContext, Sealer, Stream};
 use standfast_meeting::{
-    Admission, Config, Hosts, Input, Meeting, Now, Output, Part, Phase, Policy,
+    Admission, Config, Hosts, Input, Meeting, Now, Output, PacketShape, Part, Phase, Policy,
 };
 use standfast_wire::codec::{Blob, Field, Text, Writer, from_bytes, put_array, to_bytes};
 use standfast_wire::control::{
@@ -342,7 +342,7 @@ fn config(link: &Link, name: &str, part: Part) -> Config {
         part,
         known: Vec::new(),
         muted: false,
-        audio_bytes: 80,
+        audio: PacketShape::of_20_ms(80),
     }
 }
 

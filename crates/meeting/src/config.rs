@@ -80,6 +80,43 @@ pub struct Config {
     pub known: Vec<Known>,
     /// Starts muted.
     pub muted: bool,
-    /// Size of every audio payload before sealing, bytes: the profile's.
-    pub audio_bytes: usize,
+    /// What the microphone's packets are like, until [`Input::Shape`](crate::Input::Shape).
+    pub audio: PacketShape,
+}
+
+/// What all packets of a microphone are like, so that sizes say nothing of what is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PacketShape {
+    /// Size of every audio payload without copies before sealing, bytes.
+    pub payload_bytes: usize,
+    /// How much sound a packet holds.
+    pub length: PacketLength,
+}
+
+impl PacketShape {
+    /// Packets of 20 ms in payloads of this size.
+    #[must_use]
+    pub const fn of_20_ms(payload_bytes: usize) -> Self {
+        Self { payload_bytes, length: PacketLength::Ms20 }
+    }
+}
+
+/// How much sound a packet holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PacketLength {
+    /// 10 ms.
+    Ms10,
+    /// 20 ms.
+    Ms20,
+}
+
+impl PacketLength {
+    /// At 48 kHz, the pace of the media clock.
+    #[must_use]
+    pub const fn samples(self) -> u32 {
+        match self {
+            Self::Ms10 => 480,
+            Self::Ms20 => 960,
+        }
+    }
 }

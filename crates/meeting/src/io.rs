@@ -4,7 +4,7 @@ use standfast_crypto::{Fingerprint, PRIVATE_BUNDLE, Secret};
 use standfast_wire::control::Hash;
 use standfast_wire::relay::Envelope;
 
-use crate::{Known, Opening};
+use crate::{Known, Opening, PacketShape};
 
 /// Something happened outside. Given to [`Meeting::handle`](crate::Meeting::handle).
 pub enum Input<'a> {
@@ -46,6 +46,8 @@ pub enum Input<'a> {
     },
     /// A sealed frame.
     Media(&'a [u8]),
+    /// Packets from the microphone are like this from here on.
+    Shape(PacketShape),
     /// One encoded packet from the microphone.
     Voice {
         /// Media clock, samples.

@@ -45,7 +45,7 @@ mod spoken;
 mod state;
 mod tagged;
 
-pub use config::{Config, Known, Now, Opening, Part};
+pub use config::{Config, Known, Now, Opening, PacketLength, PacketShape, Part};
 pub use counters::Counters;
 pub use evidence::{EVIDENCE_MAX, Exhibit, Statement};
 pub use io::{Command, Input, Output};

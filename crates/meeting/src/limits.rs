@@ -63,8 +63,8 @@ pub const REPORT_MS: u64 = 12_000;
 pub const LOSS_MIN_PACKETS: u32 = 50;
 /// A ping is sent before its time when loss has grown, this seldom.
 pub const HASTY_PING_MS: u64 = 1_000;
-/// A gap of more packets than this is a pause, not a loss: half a second.
-pub const PAUSE_PACKETS: u32 = 25;
+/// A gap of more samples than this is a pause, not a loss: half a second.
+pub const PAUSE_SAMPLES: u32 = 24_000;
 /// Who is expected and got no answer asks again after this time.
 pub const ASK_AGAIN_MS: u64 = 5_000;
 /// Who waits in the lobby asks again this seldom: each request stays on the board.

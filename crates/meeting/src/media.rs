@@ -7,25 +7,25 @@ use standfast_frame::{Kid, PAYLOAD_HEADER_BYTES, ParsedFrame, Payload, Stream};
 
 use crate::core::Core;
 use crate::limits::{
-    COPIES_MAX, HASTY_PING_MS, PAUSE_PACKETS, PING_BYTES, PING_MS, SILENCE_MS, UNKNOWN_FRAME_MS,
+    COPIES_MAX, HASTY_PING_MS, PAUSE_SAMPLES, PING_BYTES, PING_MS, SILENCE_MS, UNKNOWN_FRAME_MS,
     UNKNOWN_FRAMES, UNKNOWN_FRAMES_EACH,
 };
-use crate::reception::{
-    PACKET_SAMPLES, Reception, Redundancy, copies_for, read_report, write_report,
-};
+use crate::reception::{Place, Reception, Redundancy, copies_for, read_report, write_report};
 use crate::seated::Seated;
 use crate::snapshot::Reach;
-use crate::{Output, Refusal};
+use crate::{Output, PacketLength, Refusal};
 
 /// Flag of a ping: the sender's microphone is muted.
 const FLAG_MUTED: u8 = 1;
+/// Flag of an audio payload: its packets hold 10 ms, not 20.
+const FLAG_SHORT: u8 = 1;
 
 /// What is known of one speaker.
 #[derive(Default)]
 struct Voice {
     muted: bool,
-    /// Epoch and media clock of the newest packet.
-    last: Option<(u32, u32)>,
+    /// The newest packet.
+    last: Option<Place>,
     reception: Reception,
     /// What the last ping said of its loss.
     told_loss: u8,
@@ -72,16 +72,18 @@ impl Media {
         s.turn(core);
         let most = copies_for(self.redundancy.loss(core.ms()));
         // One length for each number of copies, whether that many are there or not.
-        let room = core.cfg.audio_bytes.saturating_sub(PAYLOAD_HEADER_BYTES);
-        let size = core.cfg.audio_bytes + most * room;
+        let shape = core.cfg.audio;
+        let room = shape.payload_bytes.saturating_sub(PAYLOAD_HEADER_BYTES);
+        let size = shape.payload_bytes + most * room;
+        let flags = if shape.length == PacketLength::Ms10 { FLAG_SHORT } else { 0 };
         let Some(epoch) = s.epochs.active_mut() else { return };
         let h_e = epoch.h;
         let Some(sealers) = epoch.sealers() else { return };
         self.plain.clear();
         let mut frame = Vec::with_capacity(size + standfast_frame::OVERHEAD_BYTES);
-        let mut packets = self.redundancy.copies(&h_e, media_ts, most);
+        let mut packets = self.redundancy.copies(&h_e, shape, media_ts, most);
         packets.insert(0, packet);
-        let written = Payload::write(&mut self.plain, size, media_ts, 0, &packets);
+        let written = Payload::write(&mut self.plain, size, media_ts, flags, &packets);
         if written.is_ok() && sealers.audio.seal(&self.plain, &mut frame).is_ok() {
             core.counters.frames_sealed += 1;
             core.out.push_back(Output::Media(frame));
@@ -192,21 +194,31 @@ impl Media {
         let mut plain = zeroize::Zeroizing::new(Vec::with_capacity(bytes.len()));
         let frame = opener.screen(parsed, core.ms()).map_err(|_| Refusal::Stale)?;
         let frame = frame.open(&mut plain).map_err(|_| Refusal::NotAuthentic)?;
+        let ctr = frame.ctr();
         let Ok(payload) = frame.payload() else {
             core.forged_frame(h_e, fp, kid.stream() as u8, bytes);
             return Err(Refusal::Malformed);
         };
-        self.said(core, kid, number, &payload, s.idx);
+        self.said(core, kid, (number, ctr), &payload, s.idx);
         Ok(Some(fp))
     }
 
-    fn said(&mut self, core: &mut Core, kid: Kid, epoch: u32, payload: &Payload<'_>, me: u16) {
+    fn said(
+        &mut self,
+        core: &mut Core,
+        kid: Kid,
+        (epoch, ctr): (u32, u32),
+        payload: &Payload<'_>,
+        me: u16,
+    ) {
         let voice = self.voices.entry(kid.idx()).or_default();
         match kid.stream() {
             Stream::Audio => {
                 core.counters.frames_opened += 1;
-                count_gap(core, voice, epoch, payload.media_ts);
-                voice.reception.came(payload.media_ts);
+                let samples = packet_length(payload).samples();
+                let place = Place { epoch, ctr, media_ts: payload.media_ts, samples };
+                count_gap(core, voice, place);
+                voice.reception.came(place);
                 let worse = voice.reception.loss().unwrap_or(0);
                 if copies_for(worse) > copies_for(voice.told_loss) {
                     self.next_ping_ms =
@@ -268,28 +280,37 @@ impl Media {
     }
 }
 
+fn packet_length(payload: &Payload<'_>) -> PacketLength {
+    match payload.flags & FLAG_SHORT {
+        0 => PacketLength::Ms20,
+        _ => PacketLength::Ms10,
+    }
+}
+
 /// Hands on the packet and the copies of those before it.
 fn play(core: &mut Core, idx: u16, payload: &Payload<'_>) {
+    let samples = packet_length(payload).samples();
     for (back, packet) in payload.packets().take(1 + COPIES_MAX).enumerate() {
-        let media_ts = payload.media_ts.wrapping_sub(back as u32 * PACKET_SAMPLES);
+        let media_ts = payload.media_ts.wrapping_sub(back as u32 * samples);
         let (packet, copy) = (packet.to_vec(), back > 0);
         core.out.push_back(Output::Play { idx, media_ts, packet, copy });
     }
 }
 
 /// Counts packets that are missing between the last of one epoch and the first of the next.
-fn count_gap(core: &mut Core, voice: &mut Voice, epoch: u32, media_ts: u32) {
-    if let Some((last_epoch, last_ts)) = voice.last {
-        let ahead = media_ts.wrapping_sub(last_ts) / PACKET_SAMPLES;
-        if epoch > last_epoch && (2..=PAUSE_PACKETS).contains(&ahead) {
+fn count_gap(core: &mut Core, voice: &mut Voice, place: Place) {
+    if let Some(last) = voice.last {
+        let time = place.media_ts.wrapping_sub(last.media_ts);
+        let ahead = time / place.samples;
+        if place.epoch > last.epoch && ahead >= 2 && time <= PAUSE_SAMPLES {
             core.counters.frames_lost_at_rekey += u64::from(ahead - 1);
         }
-        if epoch < last_epoch {
+        if place.epoch < last.epoch {
             // A late one of the old epoch was not lost after all.
             core.counters.frames_lost_at_rekey =
                 core.counters.frames_lost_at_rekey.saturating_sub(1);
             return;
         }
     }
-    voice.last = Some((epoch, media_ts));
+    voice.last = Some(place);
 }

@@ -3,37 +3,64 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use standfast_frame::FIRST_CTR;
 use zeroize::Zeroizing;
 
-use crate::limits::{COPIES_MAX, LOSS_MIN_PACKETS, PAUSE_PACKETS, REPORT_MS, REPORTS_MAX};
+use crate::PacketShape;
+use crate::limits::{COPIES_MAX, LOSS_MIN_PACKETS, PAUSE_SAMPLES, REPORT_MS, REPORTS_MAX};
 
-/// Samples per packet: 20 ms at 48 kHz.
-pub(crate) const PACKET_SAMPLES: u32 = 960;
 /// Bytes of one entry of a report: index and loss.
 const ENTRY_BYTES: usize = 3;
 /// What a report counts loss in: 0.5 %.
 const HALF_PERCENT: u64 = 200;
 
+/// Where a packet stands among those of its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) epoch: u32,
+    /// The frame's counter, which counts what was sealed.
+    pub(crate) ctr: u32,
+    pub(crate) media_ts: u32,
+    /// What it holds.
+    pub(crate) samples: u32,
+}
+
+impl Place {
+    /// How many packets were sealed from `last` up to this one, at least: 1 if none is missing, or
+    /// if the sender paused. `None` for one from before it.
+    ///
+    /// The counter knows what the media clock does not: time for which nothing was sealed, as while
+    /// muted or because the sender's computer was late, is no loss.
+    fn ahead_of(&self, last: &Self) -> Option<u32> {
+        let time = self.media_ts.wrapping_sub(last.media_ts);
+        if self.epoch < last.epoch || time > u32::MAX / 2 {
+            return None;
+        }
+        let begin = if self.epoch == last.epoch { last.ctr } else { FIRST_CTR - 1 };
+        let sealed = self.ctr.checked_sub(begin)?;
+        // A ratchet step in silence skips counters, but takes longer than that.
+        let spoken = if time > PAUSE_SAMPLES { 1 } else { time / self.samples.max(1) };
+        Some(sealed.min(spoken).max(1))
+    }
+}
+
 /// Packets of one sender since the last report.
 #[derive(Default)]
 pub(crate) struct Reception {
-    last_ts: Option<u32>,
+    last: Option<Place>,
     expected: u32,
     received: u32,
 }
 
 impl Reception {
-    /// A packet came that is no copy. Gaps up to half a second are loss, longer ones a pause.
-    pub(crate) fn came(&mut self, media_ts: u32) {
-        let ahead = self.last_ts.map_or(1, |last| media_ts.wrapping_sub(last) / PACKET_SAMPLES);
+    /// A packet came that is no copy.
+    pub(crate) fn came(&mut self, place: Place) {
         self.received = self.received.saturating_add(1);
-        match ahead {
-            1..=PAUSE_PACKETS => self.expected = self.expected.saturating_add(ahead),
-            // One of before: it was expected already. Or the first after a pause.
-            _ if media_ts.wrapping_sub(self.last_ts.unwrap_or(media_ts)) > u32::MAX / 2 => return,
-            _ => self.expected = self.expected.saturating_add(1),
-        }
-        self.last_ts = Some(media_ts);
+        let ahead = self.last.map_or(Some(1), |last| place.ahead_of(&last));
+        // One of before was expected already.
+        let Some(ahead) = ahead else { return };
+        self.expected = self.expected.saturating_add(ahead);
+        self.last = Some(place);
     }
 
     /// The share that was lost on the way, in half per cent: of nothing, nothing; `None` for too
@@ -80,10 +107,10 @@ pub(crate) fn read_report(report: &[u8], me: u16) -> u8 {
 pub(crate) struct Redundancy {
     /// What each member reported of us, and when.
     reports: BTreeMap<u16, (u64, u8)>,
-    /// The newest first. All were sealed under one announce: who comes with the next hears nothing
-    /// that was said before.
+    /// The newest first. All were sealed under one announce, for who comes with the next hears
+    /// nothing that was said before, and all have one shape.
     before: VecDeque<(u32, Zeroizing<Vec<u8>>)>,
-    under: Option<[u8; 32]>,
+    of: Option<([u8; 32], PacketShape)>,
 }
 
 impl Redundancy {
@@ -100,13 +127,19 @@ impl Redundancy {
     }
 
     /// The copies that go with the packet of `media_ts`, the newest first, at most `most`.
-    pub(crate) fn copies(&mut self, under: &[u8; 32], media_ts: u32, most: usize) -> Vec<&[u8]> {
-        if self.under.as_ref() != Some(under) {
+    pub(crate) fn copies(
+        &mut self,
+        under: &[u8; 32],
+        shape: PacketShape,
+        media_ts: u32,
+        most: usize,
+    ) -> Vec<&[u8]> {
+        if self.of.as_ref() != Some(&(*under, shape)) {
             self.before.clear();
-            self.under = Some(*under);
+            self.of = Some((*under, shape));
         }
         let follows = |(at, (ts, _)): &(usize, &(u32, _))| {
-            *ts == media_ts.wrapping_sub((*at as u32 + 1) * PACKET_SAMPLES)
+            *ts == media_ts.wrapping_sub((*at as u32 + 1) * shape.length.samples())
         };
         let recent = self.before.iter().enumerate().take_while(follows).take(most);
         recent.map(|(_, (_, packet))| packet.as_slice()).collect()
@@ -127,10 +160,16 @@ impl Redundancy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::PacketLength;
+
+    /// Packet `n` of 20 ms, all sealed in one epoch.
+    fn place(n: u32) -> Place {
+        Place { epoch: 1, ctr: FIRST_CTR + n, media_ts: n.wrapping_mul(960), samples: 960 }
+    }
 
     fn reception(lost: impl Fn(u32) -> bool) -> Reception {
         let mut reception = Reception::default();
-        (0..200).filter(|n| !lost(*n)).for_each(|n| reception.came(n * PACKET_SAMPLES));
+        (0..200).filter(|n| !lost(*n)).for_each(|n| reception.came(place(n)));
         reception
     }
 
@@ -143,26 +182,61 @@ mod tests {
     }
 
     #[test]
+    fn packets_of_any_length_are_counted_one_by_one() {
+        let mut reception = Reception::default();
+        let short = |n: u32| Place { media_ts: n * 480, samples: 480, ..place(n) };
+        (0..100).filter(|n| n % 10 != 5).for_each(|n| reception.came(short(n)));
+        assert_eq!((reception.expected, reception.loss()), (100, Some(20)));
+        let long = |n: u32| Place { media_ts: 48_000 + (n - 100) * 960, ..place(n) };
+        (100..200).filter(|n| n % 10 != 5).for_each(|n| reception.came(long(n)));
+        assert_eq!((reception.expected, reception.loss()), (200, Some(20)));
+    }
+
+    #[test]
     fn a_pause_and_another_order_are_no_loss() {
         let mut reception = reception(|n| (50..120).contains(&n));
         assert_eq!(reception.loss(), Some(0));
         reception.restart();
         for n in (200..300).map(|n: u32| n ^ 1) {
-            reception.came(n * PACKET_SAMPLES);
+            reception.came(place(n));
         }
         assert_eq!(reception.loss(), Some(0));
         let mut wrapped = Reception::default();
         (0..100_u32).for_each(|n| {
-            wrapped.came(0_u32.wrapping_sub(50 * PACKET_SAMPLES).wrapping_add(n * PACKET_SAMPLES))
+            let media_ts = 0_u32.wrapping_sub(50 * 960).wrapping_add(n * 960);
+            wrapped.came(Place { media_ts, ..place(n) });
         });
         assert_eq!((wrapped.loss(), wrapped.expected), (Some(0), 100));
     }
 
+    /// A microphone that is muted for a moment, a computer that was busy: the media clock goes on,
+    /// and nothing was sealed that could be lost.
+    #[test]
+    fn what_was_never_sealed_is_not_lost() {
+        let mut reception = Reception::default();
+        for n in 0..200_u32 {
+            // 200 ms of every second are missing.
+            let media_ts = n * 960 + n / 40 * 9_600;
+            reception.came(Place { media_ts, ..place(n) });
+        }
+        assert_eq!((reception.loss(), reception.expected), (Some(0), 200));
+    }
+
+    #[test]
+    fn with_a_new_key_counters_begin_anew() {
+        let mut reception = reception(|_| false);
+        let renewed = |n: u32| Place { epoch: 2, ctr: FIRST_CTR + n - 203, ..place(n) };
+        (205..255).for_each(|n| reception.came(renewed(n)));
+        assert_eq!((reception.received, reception.expected), (250, 252), "two of the new key");
+        reception.came(place(200));
+        assert_eq!((reception.received, reception.expected), (251, 252), "a late one of the old");
+    }
+
     #[test]
     fn no_flood_of_packets_overflows_a_count() {
-        let last_ts = Some(0);
-        let mut reception = Reception { last_ts, expected: u32::MAX - 3, received: 7 };
-        reception.came(20 * PACKET_SAMPLES);
+        let last = Some(place(0));
+        let mut reception = Reception { last, expected: u32::MAX - 3, received: 7 };
+        reception.came(place(20));
         assert_eq!(reception.loss(), Some(199));
     }
 
@@ -191,15 +265,31 @@ mod tests {
     fn copies_are_of_one_epoch_and_without_a_gap() {
         let mut redundancy = Redundancy::default();
         let (one, two) = ([1; 32], [2; 32]);
-        assert!(redundancy.copies(&one, 0, 2).is_empty());
+        let shape = PacketShape::of_20_ms(80);
+        assert!(redundancy.copies(&one, shape, 0, 2).is_empty());
         redundancy.sent(0, b"a");
-        assert_eq!(redundancy.copies(&one, 960, 2), [b"a"]);
+        assert_eq!(redundancy.copies(&one, shape, 960, 2), [b"a"]);
         redundancy.sent(960, b"b");
-        assert_eq!(redundancy.copies(&one, 1_920, 2), [b"b", b"a"]);
-        assert_eq!(redundancy.copies(&one, 1_920, 1), [b"b"]);
+        assert_eq!(redundancy.copies(&one, shape, 1_920, 2), [b"b", b"a"]);
+        assert_eq!(redundancy.copies(&one, shape, 1_920, 1), [b"b"]);
         redundancy.sent(1_920, b"c");
-        assert_eq!(redundancy.copies(&one, 2_880, 9), [b"c", b"b"], "never more than two");
-        assert!(redundancy.copies(&one, 3_840, 2).is_empty(), "one was skipped");
-        assert!(redundancy.copies(&two, 2_880, 2).is_empty(), "another key");
+        assert_eq!(redundancy.copies(&one, shape, 2_880, 9), [b"c", b"b"], "never more than two");
+        assert!(redundancy.copies(&one, shape, 3_840, 2).is_empty(), "one was skipped");
+        assert!(redundancy.copies(&two, shape, 2_880, 2).is_empty(), "another key");
+    }
+
+    #[test]
+    fn copies_are_of_one_shape() {
+        let mut redundancy = Redundancy::default();
+        let long = PacketShape::of_20_ms(80);
+        let short = PacketShape { length: PacketLength::Ms10, ..long };
+        redundancy.copies(&[1; 32], long, 0, 2);
+        redundancy.sent(0, b"a");
+        assert!(
+            redundancy.copies(&[1; 32], short, 960, 2).is_empty(),
+            "it would be taken for 10 ms"
+        );
+        redundancy.sent(960, b"b");
+        assert_eq!(redundancy.copies(&[1; 32], short, 1_440, 2), [b"b"]);
     }
 }

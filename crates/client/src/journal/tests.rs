@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use standfast_crypto::{Enc, Entropy, Identity, Link, Secret, kdf};
 use standfast_meeting::{
-    Admission, Command, Config, Hosts, Input, Meeting, Now, Output, Part, Policy,
+    Admission, Command, Config, Hosts, Input, Meeting, Now, Output, PacketShape, Part, Policy,
 };
 
 use super::*;
@@ -34,7 +34,7 @@ fn journal() -> SignedJournal {
         part: Part::Organizer { scheduled: Vec::new(), policy },
         known: Vec::new(),
         muted: true,
-        audio_bytes: 80,
+        audio: PacketShape::of_20_ms(80),
     };
     let mut now = Now { mono_ms: 1_000, wall_ms: 1_800_000_000_000 };
     let mut meeting = Meeting::new(config, Box::new(Seeded(2)), now);

@@ -42,6 +42,10 @@ impl State {
                 core.changed();
                 state
             }
+            (state, Input::Shape(shape)) => {
+                core.cfg.audio = shape;
+                state
+            }
             (state, Input::Deputies(signed)) => {
                 if let Err(refusal) = core.kept_deputies(signed) {
                     core.refused(refusal);

@@ -7,7 +7,8 @@ use standfast_crypto::{
     Enc, Entropy, Identity, Link, LinkKeys, PassphraseKey, PrivateBundle, Secret, kdf,
 };
 use standfast_meeting::{
-    Admission, Command, Config, Hosts, Input, Known, Meeting, Now, Output, Part, Policy, Snapshot,
+    Admission, Command, Config, Hosts, Input, Known, Meeting, Now, Output, PacketShape, Part,
+    Policy, Snapshot,
 };
 use standfast_wire::relay::Envelope;
 
@@ -138,7 +139,7 @@ impl Room {
             part,
             known,
             muted: false,
-            audio_bytes: 80,
+            audio: PacketShape::of_20_ms(80),
         };
         let seed = u64::from_be_bytes(poster(name)[..8].try_into().unwrap()) ^ self.now.mono_ms;
         let meeting = Meeting::new(config, Box::new(Seeded(seed, 0)), self.now);

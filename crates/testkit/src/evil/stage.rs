@@ -9,7 +9,7 @@ use standfast_crypto::{
     Pseudonym, Secret, kdf,
 };
 use standfast_meeting::{
-    Admission, Command, Config, Hosts, Input, Meeting, Now, Part, Policy, Snapshot,
+    Admission, Command, Config, Hosts, Input, Meeting, Now, PacketShape, Part, Policy, Snapshot,
 };
 use standfast_relay::hub::ConnectionId;
 use standfast_wire::control::{Hash, Sealed};
@@ -161,7 +161,7 @@ impl Stage {
             part,
             known: Vec::new(),
             muted: false,
-            audio_bytes: 80,
+            audio: PacketShape::of_20_ms(80),
         };
         let device = Device {
             meeting: Meeting::new(config, Box::new(entropy), self.now),

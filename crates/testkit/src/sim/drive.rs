@@ -3,7 +3,9 @@
 
 use bytes::Bytes;
 use standfast_crypto::PrivateBundle;
-use standfast_meeting::{Admission, Command, Config, Hosts, Input, Known, Meeting, Part, Policy};
+use standfast_meeting::{
+    Admission, Command, Config, Hosts, Input, Known, Meeting, PacketShape, Part, Policy,
+};
 use standfast_wire::codec::{Blob, from_bytes};
 use standfast_wire::relay::{Board, Packet, PutBundle, ToClient, ToRelay, pack};
 
@@ -62,7 +64,7 @@ impl World<'_> {
             part,
             known: known.collect(),
             muted: false,
-            audio_bytes: AUDIO_BYTES,
+            audio: PacketShape::of_20_ms(AUDIO_BYTES),
         }
     }
 
