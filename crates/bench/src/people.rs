@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use standfast_crypto::{Enc, Entropy, Identity, Link, Secret, kdf};
-use standfast_meeting::{Admission, Config, Hosts, PacketShape, Part, Policy};
+use standfast_meeting::{Admission, Config, Hosts, Part, Policy};
 
 /// The operating system's randomness.
 pub(crate) struct Os;
@@ -46,6 +46,6 @@ pub(crate) fn config(n: usize, link: &Link, rotate_ms: u32) -> Config {
         part,
         known: Vec::new(),
         muted: false,
-        audio: PacketShape::of_20_ms(standfast_client::call::AUDIO_BYTES),
+        audio: standfast_client::call::shape(standfast_media::VoiceProfile::default()),
     }
 }

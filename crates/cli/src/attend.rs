@@ -11,7 +11,7 @@ use standfast_client::entropy::OsEntropy;
 use standfast_client::figures;
 use standfast_client::profile::{Attendance, Profile};
 use standfast_client::transport::RelayAddr;
-use standfast_client::voice::{Choice, InputChoice, OutputChoice, VoiceConfig};
+use standfast_client::voice::{Choice, InputChoice, OutputChoice, Pace, VoiceConfig, VoiceProfile};
 use standfast_crypto::Link;
 use standfast_meeting::{Admission, Command, Phase};
 use tokio::sync::mpsc;
@@ -99,7 +99,13 @@ fn voice(args: &JoinArgs) -> VoiceConfig {
         };
         (input, output)
     };
-    VoiceConfig { input, output, muted: true, ..VoiceConfig::default() }
+    let pace = match (args.low_delay, args.packet_ms) {
+        (true, _) => Pace::LowDelay,
+        (false, Some(10)) => Pace::Short,
+        (false, _) => Pace::Even,
+    };
+    let profile = VoiceProfile { rate: args.bit_rate.unwrap_or_default(), pace };
+    VoiceConfig { input, output, profile, muted: true, ..VoiceConfig::default() }
 }
 
 async fn attend(

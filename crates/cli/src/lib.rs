@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use standfast_client::profile::{Profile, display_name};
+use standfast_client::voice::BitRate;
 use standfast_crypto::on_wiped_stack;
 
 /// Encrypted standups without a window.
@@ -96,6 +97,16 @@ fn name(typed: &str) -> Result<String, &'static str> {
     display_name(typed).ok_or("not a name: 1 to 64 bytes, no control characters")
 }
 
+fn bit_rate(typed: &str) -> Result<BitRate, &'static str> {
+    let kbits = typed.parse().ok().and_then(BitRate::of_kbits);
+    kbits.ok_or("not a bit rate: 16, 24, 32, 48 or 64 kbit/s")
+}
+
+fn packet_ms(typed: &str) -> Result<u8, &'static str> {
+    let ms = typed.parse().ok().filter(|ms| matches!(ms, 10 | 20));
+    ms.ok_or("not a length of packets: 10 or 20 ms")
+}
+
 /// How to take part.
 #[derive(Args)]
 pub(crate) struct JoinArgs {
@@ -140,6 +151,16 @@ pub(crate) struct JoinArgs {
     /// Use the system's microphone and speaker instead of files.
     #[arg(long, conflicts_with_all = ["speak", "record"])]
     devices: bool,
+    /// Code the own voice at so many kbit/s: 16, 24, 32, 48 or 64. 24 without.
+    #[arg(long, value_name = "KBITS", value_parser = bit_rate)]
+    bit_rate: Option<BitRate>,
+    /// Send packets of so many ms: 10 or 20. 20 without.
+    #[arg(long, value_name = "MS", value_parser = packet_ms)]
+    packet_ms: Option<u8>,
+    /// Be heard some 20 ms sooner: packets of 10 ms, no noise suppression, and a codec that needs
+    /// 48 kbit/s or more to sound as well.
+    #[arg(long, conflicts_with = "packet_ms")]
+    low_delay: bool,
     /// Leave after so many seconds.
     #[arg(long, value_name = "SECONDS")]
     leave_after: Option<f64>,

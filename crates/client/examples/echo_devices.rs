@@ -23,6 +23,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         output: OutputChoice::Null,
         processing: ProcessingConfig::OFF,
         muted: false,
+        ..VoiceConfig::default()
     })?;
     let high_pass = ProcessingConfig { high_pass: true, ..ProcessingConfig::OFF };
     let (voice, _captured) = Voice::start(VoiceConfig {
@@ -30,6 +31,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         output: OutputChoice::Device(Choice::Default),
         processing: high_pass,
         muted: true,
+        ..VoiceConfig::default()
     })?;
     let (started, mut on) = (Instant::now(), false);
     let mut look = tokio::time::interval(EVERY);

@@ -24,6 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         output: OutputChoice::Device(Choice::Default),
         processing,
         muted: false,
+        ..VoiceConfig::default()
     })?;
     let started = Instant::now();
     let end = tokio::time::sleep(Duration::from_secs(seconds));

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use standfast_crypto::{
     Fingerprint, Identity, Link, PRIVATE_BUNDLE, PairingCode, PrivateBundle, Secret, on_wiped_stack,
 };
-use standfast_meeting::{Admission, Config, Hosts, Known, Opening, PacketShape, Part, Policy};
+use standfast_meeting::{Admission, Config, Hosts, Known, Opening, Part, Policy};
 use standfast_vault::{Device, OpenVault, Opened, SecretError, StoreError, StoredMeeting, Trust};
 use standfast_wire::codec::Text;
 use standfast_wire::control::MAX_NAME;
 use zeroize::Zeroizing;
 
-use crate::call::{AUDIO_BYTES, Call, CallConfig, CallEvent};
+use crate::call::{Call, CallConfig, CallEvent, shape};
 use crate::clock;
 use crate::passphrase::WithPassphrase;
 use crate::transport::{BadRelayAddr, RelayAddr};
@@ -192,7 +192,7 @@ impl Profile {
             part,
             known: self.known()?,
             muted: attendance.muted,
-            audio: PacketShape::of_20_ms(AUDIO_BYTES),
+            audio: shape(attendance.voice.profile),
         };
         let identity = Arc::clone(&self.identity);
         let bundles_seen = self.bundles_seen(&link.meeting_id, &opening.scheduled)?;

@@ -148,7 +148,7 @@ impl Sound {
             input: InputChoice::Wav(path),
             output: output(prefs),
             processing: ProcessingConfig::OFF,
-            muted: true,
+            ..VoiceConfig::default()
         };
         let Ok((voice, frames)) = Voice::start(config) else { return refuse(ErrorCode::NoDevice) };
         voice.set_hear_yourself(true);
@@ -172,7 +172,7 @@ pub(crate) fn voice(prefs: &Prefs) -> VoiceConfig {
         input: input(prefs),
         output: output(prefs),
         processing: prefs.processing(),
-        muted: true,
+        ..VoiceConfig::default()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use standfast_client::call::{CallView, LineState};
 use standfast_client::clock::{cpu_us, wall_ms};
-use standfast_client::voice::{BITRATE, IncomingStats, VoiceStats};
+use standfast_client::voice::{BitRate, IncomingStats, VoiceStats};
 use standfast_ipc::{SoundFigures, SoundFrom};
 
 /// Between two figures.
@@ -57,7 +57,7 @@ fn figures(first: &Count, last: &Count, call: &CallView) -> SoundFigures {
             LineState::Up { rtt_ms } => rtt_ms,
             _ => None,
         },
-        bitrate: BITRATE,
+        bitrate: BitRate::default().bits(),
         copies: u8::try_from(reach.copies).unwrap_or(u8::MAX),
         lost_of_mine: f32::from(reach.loss) / 2.0,
         cpu: cpu(first, last),

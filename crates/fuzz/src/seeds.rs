@@ -110,7 +110,7 @@ fn media() -> Vec<Seed> {
     if let Ok(mut encoder) = Encoder::new() {
         for n in 0..4 {
             let tone = |at: usize| ((n * FRAME_SAMPLES + at) as f32 * 0.03).sin() * 0.3;
-            let frame = std::array::from_fn(tone);
+            let frame: [f32; FRAME_SAMPLES] = std::array::from_fn(tone);
             let Ok(packet) = encoder.encode(&frame) else { continue };
             tape.push(0);
             tape.extend_from_slice(&(packet.len() as u16).to_be_bytes());

@@ -8,17 +8,10 @@ use opus::{Application, Bitrate, Channels, Signal};
 pub use standfast_decoder::Concealment;
 use standfast_decoder::OpusError;
 
-use crate::{FRAME_SAMPLES, Frame, SAMPLE_RATE};
-
-/// Bits per second. Fullband speech needs 28–40 kbit/s by RFC 6716 and 24 kbit/s measures
-/// STOI 0.992, so the rest is kept for sending frames twice.
-pub const BITRATE: u32 = 24_000;
+use crate::{BLOCK_SAMPLES, FRAME_SAMPLES, Pace, Packet, SAMPLE_RATE, VoiceProfile};
 
 /// Encoder effort, 0–10. 9 costs half as much again as 5 and is still about 1 % of a core.
 const COMPLEXITY: i32 = 9;
-
-/// Bytes of every encoded frame: 24 kbit/s for 20 ms.
-pub const PACKET_BYTES: usize = 60;
 
 /// The longest packet that is accepted for decoding: 20 ms at 102 kbit/s, far above what our
 /// encoder makes. Bounds what one sender can make a receiver hold.
@@ -27,8 +20,8 @@ pub const MAX_PACKET_BYTES: usize = 256;
 /// Why a frame could not be coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
-    /// The packet is empty, too long, not Opus, or does not hold exactly 20 ms.
-    #[error("the packet is not 20 ms of Opus")]
+    /// The packet is empty, too long, not Opus, or does not hold as much sound as was expected.
+    #[error("the packet is not the expected 10 or 20 ms of Opus")]
     PeerMisbehaved,
     /// The codec could not be set up or refused its own input.
     #[error("the codec is unavailable: {0}")]
@@ -47,34 +40,54 @@ impl From<opus::Error> for CodecError {
     }
 }
 
-/// Codes 20 ms frames into packets of [`PACKET_BYTES`].
-pub struct Encoder(opus::Encoder);
+/// Codes sound into packets of one size.
+pub struct Encoder {
+    opus: opus::Encoder,
+    profile: VoiceProfile,
+}
 
 impl Encoder {
-    /// A fresh encoder for speech.
+    /// A fresh encoder of the default profile.
     pub fn new() -> Result<Self, CodecError> {
-        let mut encoder = opus::Encoder::new(SAMPLE_RATE, Channels::Mono, Application::Voip)?;
-        encoder.set_bitrate(Bitrate::Bits(BITRATE as i32))?;
-        encoder.set_vbr(false)?;
-        encoder.set_dtx(false)?;
-        encoder.set_complexity(COMPLEXITY)?;
-        encoder.set_signal(Signal::Voice)?;
-        Ok(Self(encoder))
+        Self::with(VoiceProfile::default())
     }
 
-    /// Codes one frame. Samples that are not finite count as silence.
-    pub fn encode(&mut self, frame: &Frame) -> Result<[u8; PACKET_BYTES], CodecError> {
-        let finite = frame.map(|sample| if sample.is_finite() { sample } else { 0.0 });
-        let mut packet = [0; PACKET_BYTES];
-        match self.0.encode_float(&finite, &mut packet)? {
-            PACKET_BYTES => Ok(packet),
-            _ => Err(CodecError::Unavailable("the encoder left its constant size")),
+    /// A fresh encoder.
+    pub fn with(profile: VoiceProfile) -> Result<Self, CodecError> {
+        let aim = match profile.pace {
+            Pace::Even | Pace::Short => Application::Voip,
+            Pace::LowDelay => Application::LowDelay,
+        };
+        let mut opus = opus::Encoder::new(SAMPLE_RATE, Channels::Mono, aim)?;
+        opus.set_bitrate(Bitrate::Bits(profile.rate.bits() as i32))?;
+        opus.set_vbr(false)?;
+        opus.set_dtx(false)?;
+        opus.set_complexity(COMPLEXITY)?;
+        opus.set_signal(Signal::Voice)?;
+        Ok(Self { opus, profile })
+    }
+
+    /// Codes one packet of [`VoiceProfile::packet_bytes`] from [`VoiceProfile::packet_samples`]. Samples that
+    /// are not finite count as silence.
+    pub fn encode(&mut self, sound: &[f32]) -> Result<Packet, CodecError> {
+        if sound.len() != self.profile.packet_samples() {
+            return Err(CodecError::Unavailable("not one packet of sound"));
         }
+        let mut finite = [0.0; FRAME_SAMPLES];
+        for (finite, sample) in finite.iter_mut().zip(sound) {
+            *finite = if sample.is_finite() { *sample } else { 0.0 };
+        }
+        let mut bytes = [0; MAX_PACKET_BYTES];
+        let bytes = &mut bytes[..self.profile.packet_bytes()];
+        let len = self.opus.encode_float(&finite[..sound.len()], bytes)?;
+        Packet::new(bytes)
+            .filter(|packet| packet.len() == len)
+            .ok_or(CodecError::Unavailable("the encoder left its constant size"))
     }
 
     /// Samples by which the codec delays the sound.
     pub fn lookahead_samples(&mut self) -> Result<usize, CodecError> {
-        Ok(usize::try_from(self.0.get_lookahead()?).unwrap_or(0))
+        Ok(usize::try_from(self.opus.get_lookahead()?).unwrap_or(0))
     }
 }
 
@@ -82,7 +95,7 @@ impl Drop for Encoder {
     /// Wipes the sound that it remembers: its memory is the C library's, which frees it as it is.
     fn drop(&mut self) {
         // Cannot fail; an encoder that is not reset leaves 120 ms of sound in freed memory.
-        let _ = self.0.reset_state();
+        let _ = self.opus.reset_state();
     }
 }
 
@@ -95,52 +108,61 @@ impl Decoder {
         Ok(Self(standfast_decoder::Decoder::new()?))
     }
 
-    /// Decodes one packet of exactly 20 ms. On an error `frame` is left silent.
-    pub fn decode(&mut self, packet: &[u8], frame: &mut Frame) -> Result<(), CodecError> {
-        frame.fill(0.0);
-        check(packet)?;
-        let decoded = self.0.decode(packet, frame);
-        whole(decoded, frame)
+    /// Decodes one packet that holds exactly as much as `sound`, 10 or 20 ms. On an error `sound` is
+    /// left silent.
+    pub fn decode(&mut self, packet: &[u8], sound: &mut [f32]) -> Result<(), CodecError> {
+        sound.fill(0.0);
+        check(packet, sound)?;
+        let decoded = self.0.decode(packet, sound);
+        whole(decoded, sound)
     }
 
-    /// Fills 20 ms with what the packet after them says of them: coarser than the packet that is
-    /// missing, better than concealment. On an error, also where it says nothing, `frame` is left
+    /// Fills the time before a packet with what it says of it: coarser than the packet that is
+    /// missing, better than concealment. On an error, also where it says nothing, `sound` is left
     /// silent.
-    pub fn decode_before(&mut self, packet: &[u8], frame: &mut Frame) -> Result<(), CodecError> {
-        frame.fill(0.0);
-        check(packet)?;
+    pub fn decode_before(&mut self, packet: &[u8], sound: &mut [f32]) -> Result<(), CodecError> {
+        sound.fill(0.0);
+        check(packet, sound)?;
         if !standfast_decoder::has_fec(packet) {
             return Err(CodecError::PeerMisbehaved);
         }
-        let decoded = self.0.decode_fec(packet, frame);
-        whole(decoded, frame)
+        let decoded = self.0.decode_fec(packet, sound);
+        whole(decoded, sound)
     }
 
-    /// Continues the last sound for 20 ms in place of a missing packet.
-    pub fn conceal(&mut self, how: Concealment, frame: &mut Frame) -> Result<(), CodecError> {
-        frame.fill(0.0);
-        self.0.conceal(how, frame)?;
+    /// Continues the last sound for 10 or 20 ms in place of a missing packet.
+    pub fn conceal(&mut self, how: Concealment, sound: &mut [f32]) -> Result<(), CodecError> {
+        sound.fill(0.0);
+        self.0.conceal(how, sound)?;
         Ok(())
     }
 }
 
-fn check(packet: &[u8]) -> Result<(), CodecError> {
-    let fits = packet.len() <= MAX_PACKET_BYTES;
-    let whole = fits && standfast_decoder::samples(packet) == Some(FRAME_SAMPLES);
+/// How many samples a packet holds: 480 or 960; `None` if it is none that is taken.
+#[must_use]
+pub fn packet_samples(packet: &[u8]) -> Option<usize> {
+    let samples = standfast_decoder::samples(packet);
+    let taken = |samples: &usize| matches!(*samples, BLOCK_SAMPLES | FRAME_SAMPLES);
+    samples.filter(taken).filter(|_| packet.len() <= MAX_PACKET_BYTES)
+}
+
+fn check(packet: &[u8], sound: &[f32]) -> Result<(), CodecError> {
+    let whole = packet_samples(packet) == Some(sound.len());
     if whole { Ok(()) } else { Err(CodecError::PeerMisbehaved) }
 }
 
-fn whole(decoded: Result<usize, OpusError>, frame: &mut Frame) -> Result<(), CodecError> {
-    if decoded == Ok(FRAME_SAMPLES) {
+fn whole(decoded: Result<usize, OpusError>, sound: &mut [f32]) -> Result<(), CodecError> {
+    if decoded == Ok(sound.len()) {
         return Ok(());
     }
-    frame.fill(0.0);
+    sound.fill(0.0);
     Err(CodecError::PeerMisbehaved)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Frame;
 
     fn tone(frame: usize, amplitude: f32) -> Frame {
         std::array::from_fn(|i| {
@@ -149,22 +171,47 @@ mod tests {
         })
     }
 
-    #[test]
-    fn every_packet_has_the_same_size() {
-        let mut encoder = Encoder::new().unwrap();
+    /// Silence, a tone, noise: a second of each.
+    fn sounds() -> Vec<f32> {
         let mut noise = 1_u32;
-        for i in 0..300 {
-            let frame = match i / 100 {
-                0 => [0.0; FRAME_SAMPLES],
-                1 => tone(i, 0.9),
-                _ => std::array::from_fn(|_| {
-                    noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    noise as f32 / u32::MAX as f32 - 0.5
-                }),
-            };
-            let packet = encoder.encode(&frame).unwrap();
-            assert_eq!(opus::packet::get_nb_samples(&packet, SAMPLE_RATE).unwrap(), FRAME_SAMPLES);
+        let mut noisy = || {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            noise as f32 / u32::MAX as f32 - 0.5
+        };
+        let second = 50 * FRAME_SAMPLES;
+        let mut sounds = vec![0.0; second];
+        (0..50).for_each(|n| sounds.extend(tone(n, 0.9)));
+        sounds.extend((0..second).map(|_| noisy()));
+        sounds
+    }
+
+    #[test]
+    fn every_packet_of_a_profile_has_the_same_size() {
+        for profile in VoiceProfile::all() {
+            let mut encoder = Encoder::with(profile).unwrap();
+            for sound in sounds().chunks(profile.packet_samples()) {
+                let packet = encoder.encode(sound).unwrap();
+                assert_eq!(packet.len(), profile.packet_bytes(), "{profile:?}");
+                assert_eq!(packet_samples(&packet), Some(profile.packet_samples()), "{profile:?}");
+            }
         }
+    }
+
+    #[test]
+    fn a_short_pace_is_sooner_and_low_delay_more_so() {
+        let lookahead = |pace| {
+            let profile = VoiceProfile { pace, ..VoiceProfile::default() };
+            Encoder::with(profile).unwrap().lookahead_samples().unwrap()
+        };
+        assert_eq!(lookahead(Pace::Even), lookahead(Pace::Short));
+        assert!(lookahead(Pace::LowDelay) + 150 < lookahead(Pace::Short));
+    }
+
+    #[test]
+    fn an_encoder_takes_one_packet_of_sound_and_nothing_else() {
+        let mut encoder = Encoder::new().unwrap();
+        assert!(encoder.encode(&[0.0; BLOCK_SAMPLES]).is_err());
+        assert!(encoder.encode(&[0.0; 2 * FRAME_SAMPLES]).is_err());
     }
 
     #[test]
@@ -193,7 +240,7 @@ mod tests {
         for i in 0..10 {
             decoder.decode(&encoder.encode(&tone(i, 0.5)).unwrap(), &mut frame).unwrap();
         }
-        let energy = |frame: &Frame| frame.iter().map(|s| s * s).sum::<f32>();
+        let energy = |frame: &[f32]| frame.iter().map(|s| s * s).sum::<f32>();
         let before = energy(&frame);
         decoder.conceal(how, &mut frame).unwrap();
         assert!(energy(&frame) > before / 4.0);
@@ -206,8 +253,8 @@ mod tests {
     #[test]
     fn a_packet_with_fec_says_the_one_before_coarsely() {
         let mut encoder = Encoder::new().unwrap();
-        encoder.0.set_inband_fec(true).unwrap();
-        encoder.0.set_packet_loss_perc(30).unwrap();
+        encoder.opus.set_inband_fec(true).unwrap();
+        encoder.opus.set_packet_loss_perc(30).unwrap();
         // FEC is of the voiced part: a buzz with overtones.
         let buzz = |frame: usize| -> Frame {
             std::array::from_fn(|i| {

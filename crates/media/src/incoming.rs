@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 
 use crate::comfort::Comfort;
-use crate::jitter::{Adjust, JitterBuffer, JitterStats, MAX_CONCEALED_RUN, Pop, Push};
+use crate::jitter::{Adjust, JitterBuffer, JitterStats, MAX_CONCEALED_SAMPLES, Pop, Push};
 use crate::{
-    Activity, BLOCK_SAMPLES, Block, CodecError, Concealment, Decoder, FRAME_SAMPLES, Frame, Level,
-    SAMPLE_RATE, SILENT_BLOCK, stretch,
+    Activity, BLOCK_SAMPLES, Block, CodecError, Concealment, Decoder, FRAME_SAMPLES, Level,
+    SAMPLE_RATE, SILENT_BLOCK, packet_samples, stretch,
 };
 
 /// Samples over which sound fades in after silence, against clicks: 5 ms.
@@ -17,7 +17,7 @@ const FADE_SAMPLES: usize = 240;
 pub struct IncomingStats {
     /// Counts and delay of the jitter buffer.
     pub jitter: JitterStats,
-    /// Packets that were not 20 ms of Opus.
+    /// Packets that were not 10 or 20 ms of Opus.
     pub undecodable: u64,
     /// Frames played shorter, to reduce the delay.
     pub shortened: u64,
@@ -53,7 +53,8 @@ pub struct Incoming {
     decoder: Decoder,
     /// Decoded and not yet pulled; less than a block between pulls, plus one stretched frame.
     ready: VecDeque<f32>,
-    concealed_run: u32,
+    /// Samples made up since the last packet.
+    concealed_run: i64,
     silent: bool,
     comfort: Comfort,
     level: Level,
@@ -79,12 +80,21 @@ impl Incoming {
 
     /// Takes a packet that arrived at `now_us` with media timestamp `ts` in samples.
     pub fn push(&mut self, now_us: u64, ts: u32, packet: &[u8]) -> Push {
+        self.expect(packet);
         self.jitter.push(now_us, ts, packet)
     }
 
     /// Takes a packet that came again with a later one.
     pub fn push_copy(&mut self, now_us: u64, ts: u32, packet: &[u8]) -> Push {
+        self.expect(packet);
         self.jitter.push_copy(now_us, ts, packet)
+    }
+
+    /// What is no Opus says nothing of what comes: it is found out when its time has come.
+    fn expect(&mut self, packet: &[u8]) {
+        if let Some(samples) = packet_samples(packet) {
+            self.jitter.expect(samples);
+        }
     }
 
     /// The sender muted: nothing is made up for what does not come, until something does.
@@ -127,23 +137,24 @@ impl Incoming {
     }
 
     fn decode(&mut self, packet: &[u8], adjust: Adjust, deep: &mut DeepBudget) {
-        let mut frame = [0.0; FRAME_SAMPLES];
-        if self.decoder.decode(packet, &mut frame).is_err() {
+        let mut room = [0.0; FRAME_SAMPLES];
+        let frame = &mut room[..packet_samples(packet).unwrap_or(FRAME_SAMPLES)];
+        if self.decoder.decode(packet, frame).is_err() {
             self.stats.undecodable += 1;
             return self.conceal(deep);
         }
         self.concealed_run = 0;
         if std::mem::take(&mut self.silent) {
-            fade_in(&mut frame);
+            fade_in(frame);
         }
         let adjusted = match adjust {
             Adjust::Keep => {
-                self.ready.extend(frame);
+                self.ready.extend(frame.iter());
                 false
             }
-            Adjust::Shorten => stretch::shorten(&frame, false, &mut self.ready),
-            Adjust::MustShorten => stretch::shorten(&frame, true, &mut self.ready),
-            Adjust::Lengthen => stretch::lengthen(&frame, &mut self.ready),
+            Adjust::Shorten => stretch::shorten(frame, false, &mut self.ready),
+            Adjust::MustShorten => stretch::shorten(frame, true, &mut self.ready),
+            Adjust::Lengthen => stretch::lengthen(frame, &mut self.ready),
         };
         if adjusted {
             self.jitter.adjusted();
@@ -156,23 +167,25 @@ impl Incoming {
 
     /// The frame before this packet, from what it says of it.
     fn decode_before(&mut self, packet: &[u8], deep: &mut DeepBudget) {
-        let mut frame = [0.0; FRAME_SAMPLES];
-        if self.decoder.decode_before(packet, &mut frame).is_err() {
+        let mut room = [0.0; FRAME_SAMPLES];
+        let frame = &mut room[..packet_samples(packet).unwrap_or(FRAME_SAMPLES)];
+        if self.decoder.decode_before(packet, frame).is_err() {
             return self.conceal(deep);
         }
         self.stats.coarse += 1;
-        self.ready.extend(frame);
+        self.ready.extend(frame.iter());
     }
 
     fn conceal(&mut self, deep: &mut DeepBudget) {
-        let mut frame = [0.0; FRAME_SAMPLES];
+        let mut room = [0.0; FRAME_SAMPLES];
+        let frame = &mut room[..self.jitter.missing_samples()];
         // A codec that cannot conceal leaves silence, which is the best that is left.
-        let _ = self.decoder.conceal(deep.take(), &mut frame);
-        self.concealed_run += 1;
-        if self.concealed_run >= MAX_CONCEALED_RUN || self.jitter.is_paused() {
-            fade_out(&mut frame);
+        let _ = self.decoder.conceal(deep.take(), frame);
+        self.concealed_run += frame.len() as i64;
+        if self.concealed_run >= MAX_CONCEALED_SAMPLES || self.jitter.is_paused() {
+            fade_out(frame);
         }
-        self.ready.extend(frame);
+        self.ready.extend(frame.iter());
     }
 
     /// The loudness of the last block.
@@ -191,22 +204,23 @@ impl Incoming {
     }
 }
 
-fn fade_in(frame: &mut Frame) {
+fn fade_in(frame: &mut [f32]) {
     for (i, sample) in frame.iter_mut().take(FADE_SAMPLES).enumerate() {
         *sample *= i as f32 / FADE_SAMPLES as f32;
     }
 }
 
-fn fade_out(frame: &mut Frame) {
+fn fade_out(frame: &mut [f32]) {
+    let len = frame.len() as f32;
     for (i, sample) in frame.iter_mut().enumerate() {
-        *sample *= 1.0 - i as f32 / FRAME_SAMPLES as f32;
+        *sample *= 1.0 - i as f32 / len;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Encoder, SILENT_BLOCK};
+    use crate::{BitRate, Encoder, Frame, Pace, SILENT_BLOCK, VoiceProfile};
 
     fn tone(number: u64) -> Frame {
         std::array::from_fn(|i| {
@@ -250,6 +264,63 @@ mod tests {
         let (silent, stats) = listen(|n| n % 10 == 3);
         assert_eq!(silent, 0.0, "{stats:?}");
         assert!(stats.jitter.concealed >= 20, "{stats:?}");
+    }
+
+    /// Sends a tone whose sender's profile is what `profile` says at each 10 ms, over a path that
+    /// drops what `lost` says; the share of quiet blocks after the first second, and the counts.
+    fn listen_to(
+        profile: impl Fn(u64) -> VoiceProfile,
+        lost: impl Fn(u64) -> bool,
+    ) -> (f64, IncomingStats) {
+        let mut incoming = Incoming::new().unwrap();
+        let mut coded = (VoiceProfile::default(), Encoder::new().unwrap());
+        let (mut quiet, mut block, mut said) = (0_u32, SILENT_BLOCK, 0);
+        let hum = |at: u64| (std::f32::consts::TAU * 200.0 * at as f32 / 48_000.0).sin() * 0.3;
+        for tick in 0..500_u64 {
+            if profile(tick) != coded.0 {
+                coded = (profile(tick), Encoder::with(profile(tick)).unwrap());
+            }
+            let samples = coded.0.packet_samples() as u64;
+            // A packet can be coded when its last sample was spoken.
+            if said + samples <= tick * BLOCK_SAMPLES as u64 {
+                let sound: Vec<_> = (said..said + samples).map(hum).collect();
+                let packet = coded.1.encode(&sound).unwrap();
+                if !lost(tick) {
+                    incoming.push(tick * 10_000, said as u32, &packet);
+                }
+                said += samples;
+            }
+            incoming.pull(tick * 10_000 + 5_000, &mut { DeepBudget::PER_BLOCK }, &mut block);
+            quiet += u32::from(tick >= 100 && Level::of(&block).rms < 0.02);
+        }
+        (f64::from(quiet) / 400.0, incoming.stats())
+    }
+
+    #[test]
+    fn every_profile_is_played_without_a_gap() {
+        for profile in VoiceProfile::all() {
+            let (quiet, stats) = listen_to(|_| profile, |_| false);
+            assert_eq!((quiet, stats.jitter.concealed), (0.0, 0), "{profile:?}");
+            assert!(stats.jitter.delay_us < 20_000, "{profile:?} {stats:?}");
+            let (quiet, stats) = listen_to(|_| profile, |tick| tick % 20 < 2);
+            assert_eq!(quiet, 0.0, "{profile:?} {stats:?}");
+            assert!(stats.jitter.concealed >= 20, "{profile:?} {stats:?}");
+        }
+    }
+
+    #[test]
+    fn a_sender_may_change_its_profile_at_any_time() {
+        let short = VoiceProfile { rate: BitRate::K64, pace: Pace::LowDelay };
+        for turn in [7, 50, 51] {
+            let profile = |tick: u64| {
+                if (tick / turn).is_multiple_of(2) { VoiceProfile::default() } else { short }
+            };
+            let (quiet, stats) = listen_to(profile, |_| false);
+            assert_eq!((quiet, stats.undecodable, stats.jitter.lost), (0.0, 0, 0), "{stats:?}");
+            // The first packets after a change to 20 ms come 10 ms later than was waited for.
+            assert!(stats.jitter.concealed <= 3, "{stats:?}");
+            assert!(stats.jitter.delay_us < 40_000, "{stats:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! The jitter buffer: puts one sender's packets in order and decides, each time 20 ms of sound are
-//! needed, whether to play a packet, to conceal its absence, or to be silent.
+//! The jitter buffer: puts one sender's packets in order and decides, each time sound is needed,
+//! whether to play a packet, to conceal its absence, or to be silent. Packets hold 10 or 20 ms, as
+//! their sender likes, who may change that at any time.
 //!
 //! Packets are indexed by media timestamp. Playing runs `target` behind the fastest path seen (see
 //! `delay`); when it has drifted from there, a frame is asked to be shortened or lengthened by
@@ -8,20 +9,22 @@
 
 use std::collections::VecDeque;
 
-use crate::{FRAME_SAMPLES, MAX_PACKET_BYTES, SAMPLE_RATE, delay::DelayEstimate};
+use crate::{BLOCK_SAMPLES, FRAME_SAMPLES, MAX_PACKET_BYTES, SAMPLE_RATE, delay::DelayEstimate};
 
-/// Most packets held for one sender: 0.64 s, three times the longest target.
-const MAX_HELD: usize = 32;
+/// Most media time held for one sender: 0.64 s, three times the longest target.
+const MAX_HELD_SAMPLES: i64 = 32 * FRAME_SAMPLES as i64;
+/// And so many packets at most, which are as much of 10 ms.
+const MAX_HELD: usize = 64;
 /// A timestamp this far from the one awaited (1 s) is not jitter but another timeline.
 const MAX_DISTANCE: i64 = SAMPLE_RATE as i64;
 /// Packets in a row on another timeline after which it is followed.
 const JUMPS_TO_FOLLOW: u32 = 3;
-/// Frames concealed in a row (100 ms) before falling silent: longer sounds like a machine.
-pub(crate) const MAX_CONCEALED_RUN: u32 = 5;
-/// Frames between two adjustments of the delay (0.5 s) …
-const ADJUST_EVERY: u32 = 25;
-/// … or this many when it is far too long.
-const ADJUST_SOON: u32 = 4;
+/// Sound concealed in a row (100 ms) before falling silent: longer sounds like a machine.
+pub(crate) const MAX_CONCEALED_SAMPLES: i64 = 4_800;
+/// Sound played between two adjustments of the delay: 0.5 s …
+const ADJUST_EVERY_SAMPLES: i64 = 24_000;
+/// … or 80 ms when it is far too long.
+const ADJUST_SOON_SAMPLES: i64 = 3_840;
 const FAR_TOO_LONG_US: i64 = 40_000;
 /// Beyond this, as after a stall of the loudspeaker, frames are left out: shortening would take
 /// seconds.
@@ -31,10 +34,8 @@ const HOPELESS_US: i64 = 160_000;
 const TOO_LONG_US: i64 = 7_500;
 const TOO_SHORT_US: i64 = 5_000;
 
-const FRAME: i64 = FRAME_SAMPLES as i64;
-
 /// One packet, copied out of the network's buffer.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Packet {
     bytes: [u8; MAX_PACKET_BYTES],
     len: usize,
@@ -90,7 +91,7 @@ pub enum Adjust {
     Lengthen,
 }
 
-/// What to do for the next 20 ms.
+/// What to do next.
 #[derive(Debug)]
 pub enum Pop {
     /// Decode and play this.
@@ -108,7 +109,7 @@ pub enum Pop {
 pub struct JitterStats {
     /// Packets played.
     pub played: u64,
-    /// Frames concealed, for loss or lateness.
+    /// Packets' times concealed, for loss or lateness.
     pub concealed: u64,
     /// Packets that never came in time to be played.
     pub lost: u64,
@@ -126,6 +127,7 @@ pub struct JitterStats {
 
 struct Slot {
     ts: i64,
+    samples: i64,
     packet: Packet,
     copy: bool,
 }
@@ -142,21 +144,23 @@ enum Phase {
 /// The jitter buffer of one sender. Never holds more than 0.64 s.
 pub struct JitterBuffer {
     slots: VecDeque<Slot>,
+    /// What the sender's newest packet held.
+    samples: i64,
     phase: Phase,
     /// The timestamp to play next, extended so that it does not wrap; `None` before all packets.
     next_ts: Option<i64>,
     delay: DelayEstimate,
     /// Timestamps of the last packets that were missing when their time came.
     missed: VecDeque<i64>,
-    /// Frames concealed since the last played packet.
-    concealed_run: u32,
-    /// Of these, the ones concealed without moving on, because nothing was held.
+    /// Samples concealed since the last played packet.
+    concealed_run: i64,
+    /// Of these, the packets' times concealed without moving on, because nothing was held.
     stalled: i64,
     /// Packets in a row on another timeline.
     jumps: u32,
-    /// The least delay since the last adjustment, and frames since.
+    /// The least delay since the last adjustment, and samples since.
     least_delay_us: i64,
-    since_adjust: u32,
+    since_adjust: i64,
     /// Frames should be shortened where it is inaudible, until one was.
     shorten: bool,
     /// The sender said that nothing more comes for now.
@@ -168,6 +172,7 @@ impl Default for JitterBuffer {
     fn default() -> Self {
         Self {
             slots: VecDeque::with_capacity(MAX_HELD + 1),
+            samples: FRAME_SAMPLES as i64,
             phase: Phase::Idle,
             next_ts: None,
             delay: DelayEstimate::default(),
@@ -185,6 +190,17 @@ impl Default for JitterBuffer {
 }
 
 impl JitterBuffer {
+    /// The packets that come from here on hold so many samples, 480 or 960; before this is called,
+    /// 960.
+    pub fn expect(&mut self, samples: usize) {
+        self.samples = samples.clamp(BLOCK_SAMPLES, FRAME_SAMPLES) as i64;
+    }
+
+    /// What the packet that is now missing would hold, as far as can be told.
+    pub(crate) fn missing_samples(&self) -> usize {
+        usize::try_from(self.samples).unwrap_or(FRAME_SAMPLES)
+    }
+
     /// Takes a packet that arrived at `now_us` with media timestamp `ts` (in samples, wrapping).
     pub fn push(&mut self, now_us: u64, ts: u32, packet: &[u8]) -> Push {
         let Some(packet) = Packet::new(packet) else {
@@ -209,7 +225,7 @@ impl JitterBuffer {
             return Push::Late;
         }
         self.paused = false;
-        self.hold(Slot { ts, packet, copy: false });
+        self.hold(Slot { ts, samples: self.samples, packet, copy: false });
         if self.phase == Phase::Idle {
             self.phase = Phase::Filling;
         }
@@ -244,7 +260,7 @@ impl JitterBuffer {
             return Push::Late;
         }
         self.delay.observe_repair(transit_us);
-        self.hold(Slot { ts, packet, copy: true });
+        self.hold(Slot { ts, samples: self.samples, packet, copy: true });
         Push::Held
     }
 
@@ -271,7 +287,7 @@ impl JitterBuffer {
     fn hold(&mut self, slot: Slot) {
         let after = self.slots.iter().rposition(|held| held.ts < slot.ts).map_or(0, |i| i + 1);
         self.slots.insert(after, slot);
-        if self.slots.len() > MAX_HELD {
+        while self.slots.len() > MAX_HELD || self.held_samples() >= MAX_HELD_SAMPLES {
             // Too far behind to catch up by shortening: give up the oldest.
             self.slots.pop_front();
             self.stats.lost += 1;
@@ -289,7 +305,7 @@ impl JitterBuffer {
         self.paused
     }
 
-    /// Decides on the next 20 ms. `ahead_us` is how much decoded sound is still to be played
+    /// Decides on the next packet's time. `ahead_us` is how much decoded sound is still to be played
     /// before them.
     pub fn pop(&mut self, now_us: u64, ahead_us: u64) -> Pop {
         let play_at_us = now_us.saturating_add(ahead_us) as i64;
@@ -312,18 +328,19 @@ impl JitterBuffer {
 
     fn play_or_conceal(&mut self, play_at_us: i64, first_ts: i64) -> Pop {
         let mut next = self.next_ts.unwrap_or(first_ts);
-        let missing = (first_ts - next) / FRAME;
+        // After a change of length a gap may be half a packet, which is passed over.
+        let missing = ((first_ts - next) / self.samples).max(0);
         // What was concealed while the buffer was dry stands for packets that turned out lost.
         let settled = missing.min(self.stalled);
-        (0..settled).for_each(|n| self.miss(next + n * FRAME));
-        next += settled * FRAME;
+        (0..settled).for_each(|n| self.miss(next + n * self.samples));
+        next += settled * self.samples;
         self.stats.lost += settled as u64;
         self.stalled = 0;
         self.next_ts = Some(next);
         if missing == settled {
             return self.play(play_at_us);
         }
-        self.next_ts = Some(next + FRAME);
+        self.next_ts = Some(next + self.samples);
         self.stats.lost += 1;
         self.miss(next);
         match self.conceal() {
@@ -349,10 +366,11 @@ impl JitterBuffer {
         let Some(slot) = self.slots.pop_front() else {
             return Pop::Silence;
         };
-        self.next_ts = Some(slot.ts + FRAME);
+        self.next_ts = Some(slot.ts + slot.samples);
         self.concealed_run = 0;
         self.stats.played += 1;
         self.stats.repaired += u64::from(slot.copy);
+        self.since_adjust += slot.samples;
         Pop::Play(slot.packet, self.adjust(self.delay_us(play_at_us, slot.ts)))
     }
 
@@ -372,8 +390,12 @@ impl JitterBuffer {
 
     /// The media time between the oldest and the newest packet held.
     fn held_us(&self) -> i64 {
+        micros(self.held_samples())
+    }
+
+    fn held_samples(&self) -> i64 {
         match (self.slots.front(), self.slots.back()) {
-            (Some(first), Some(last)) => micros(last.ts - first.ts),
+            (Some(first), Some(last)) => last.ts - first.ts,
             _ => 0,
         }
     }
@@ -381,7 +403,7 @@ impl JitterBuffer {
     fn stall(&mut self) -> Pop {
         // After the last word one frame fades out, against a click.
         let over = self.paused && self.concealed_run > 0;
-        if over || self.concealed_run >= MAX_CONCEALED_RUN {
+        if over || self.concealed_run >= MAX_CONCEALED_SAMPLES {
             // The sender stopped. What comes next starts anew with the full target delay.
             self.phase = Phase::Idle;
             return Pop::Silence;
@@ -391,8 +413,8 @@ impl JitterBuffer {
     }
 
     fn conceal(&mut self) -> Pop {
-        self.concealed_run += 1;
-        if self.concealed_run > MAX_CONCEALED_RUN {
+        self.concealed_run += self.samples;
+        if self.concealed_run > MAX_CONCEALED_SAMPLES {
             return Pop::Silence;
         }
         self.stats.concealed += 1;
@@ -408,13 +430,12 @@ impl JitterBuffer {
         self.stats.delay_us = u64::try_from(delay_us).unwrap_or(0);
         // Devices ask in uneven steps: the shortest delay is the one that must suffice.
         self.least_delay_us = self.least_delay_us.min(delay_us);
-        self.since_adjust += 1;
         let excess_us = self.least_delay_us - self.delay.target_us();
         // With nothing left to play, the delay is not too long but the path has become slower.
         let far_too_long = excess_us > FAR_TOO_LONG_US
-            && self.since_adjust >= ADJUST_SOON
+            && self.since_adjust >= ADJUST_SOON_SAMPLES
             && !self.slots.is_empty();
-        if self.since_adjust < ADJUST_EVERY && !far_too_long {
+        if self.since_adjust < ADJUST_EVERY_SAMPLES && !far_too_long {
             return self.wish();
         }
         self.restart_adjusting();

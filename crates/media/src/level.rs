@@ -1,8 +1,6 @@
-//! How loud a block is, and whether someone speaks. Numbers only: the words are the UI's.
+//! How loud sound is, and whether someone speaks. Numbers only: the words are the UI's.
 
-use crate::{BLOCK_SAMPLES, Block};
-
-/// Loudness of 10 ms, linear, 0 to 1 for sound within range.
+/// Loudness of some sound, mostly 10 ms, linear, 0 to 1 for sound within range.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Level {
     /// Root of the mean square.
@@ -16,11 +14,11 @@ impl Level {
     pub const SILENCE: Self = Self { rms: 0.0, peak: 0.0 };
 
     /// Measures a block.
-    pub fn of(block: &Block) -> Self {
-        let (squares, peak) = block
+    pub fn of(sound: &[f32]) -> Self {
+        let (squares, peak) = sound
             .iter()
             .fold((0.0_f32, 0.0_f32), |(squares, peak), s| (squares + s * s, peak.max(s.abs())));
-        Self { rms: (squares / BLOCK_SAMPLES as f32).sqrt(), peak }
+        Self { rms: (squares / sound.len().max(1) as f32).sqrt(), peak }
     }
 
     /// The louder of both, part by part.
@@ -75,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_square_wave_of_half_scale() {
-        let block: Block = std::array::from_fn(|i| if i % 2 == 0 { 0.5 } else { -0.5 });
+        let block: crate::Block = std::array::from_fn(|i| if i % 2 == 0 { 0.5 } else { -0.5 });
         let level = Level::of(&block);
         assert_eq!((level.rms, level.peak), (0.5, 0.5));
         assert!((level.dbfs() + 6.02).abs() < 0.01);

@@ -5,7 +5,7 @@
 //! samples to and from devices; `client::voice` joins the two.
 //!
 //! All sound is mono 32-bit float at 48 kHz, nominally within ±1. It moves in [`Block`]s of 10 ms
-//! and is coded in [`Frame`]s of 20 ms.
+//! and is coded in packets of 20 ms, a [`Frame`], or of 10 ms, by the sender's [`VoiceProfile`].
 //!
 //! The contract a caller keeps: [`Incoming::pull`] is called once per 10 ms of sound that is
 //! needed, with a clock that never runs backwards and is the same as that given to
@@ -33,19 +33,19 @@ mod jitter;
 mod level;
 mod mixer;
 mod processing;
+mod profile;
 mod reference;
 mod stretch;
 mod switch;
 mod watch;
 
-pub use codec::{
-    BITRATE, CodecError, Concealment, Decoder, Encoder, MAX_PACKET_BYTES, PACKET_BYTES,
-};
+pub use codec::{CodecError, Concealment, Decoder, Encoder, MAX_PACKET_BYTES, packet_samples};
 pub use incoming::{DeepBudget, Incoming, IncomingStats};
 pub use jitter::{Adjust, JitterBuffer, JitterStats, Packet, Pop, Push};
 pub use level::{Activity, Level};
 pub use mixer::{Limiter, MAX_SPEAKERS, Mixer};
 pub use processing::{Processing, ProcessingConfig};
+pub use profile::{BitRate, Pace, VoiceProfile};
 pub use reference::Reference;
 pub use watch::{MicrophoneTrouble, MicrophoneWatch};
 
@@ -53,7 +53,7 @@ pub use watch::{MicrophoneTrouble, MicrophoneWatch};
 pub const SAMPLE_RATE: u32 = 48_000;
 /// Samples in 10 ms, the step of processing, mixing and playing.
 pub const BLOCK_SAMPLES: usize = 480;
-/// Samples in 20 ms, the length of one coded frame and the step of the media timestamp.
+/// Samples in 20 ms, the longest and most common packet.
 pub const FRAME_SAMPLES: usize = 960;
 
 /// 10 ms of sound.

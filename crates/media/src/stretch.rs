@@ -3,9 +3,10 @@
 //! Both keep the first and the last samples of the frame as they are, so that it joins its
 //! neighbours.
 
-use crate::{FRAME_SAMPLES, Frame};
+use crate::FRAME_SAMPLES;
 
-/// The shortest and longest change: 2.5 to 10 ms, the pitch periods of 400 down to 100 Hz.
+/// The shortest and longest change: 2.5 to 10 ms, the pitch periods of 400 down to 100 Hz. In a
+/// frame of 10 ms there is room for 5 ms.
 const LAGS: std::ops::RangeInclusive<usize> = 120..=480;
 /// Samples over which the two copies are faded into each other.
 const OVERLAP: usize = 240;
@@ -18,11 +19,12 @@ const QUIET: f32 = 3e-6;
 pub(crate) const MAX_SAMPLES: usize = FRAME_SAMPLES + *LAGS.end();
 
 /// Finds the lag at which the frame best repeats itself, and how well (−1 to 1).
-fn best_lag(frame: &Frame) -> (usize, f32) {
+fn best_lag(frame: &[f32]) -> (usize, f32) {
     let head = &frame[..OVERLAP];
     let head_energy = energy(head);
-    let mut best = (*LAGS.end(), -1.0);
-    for lag in LAGS {
+    let longest = (frame.len() - OVERLAP).min(*LAGS.end());
+    let mut best = (longest, -1.0);
+    for lag in *LAGS.start()..=longest {
         let copy = &frame[lag..lag + OVERLAP];
         let scale = (head_energy * energy(copy)).sqrt();
         if scale <= f32::EPSILON {
@@ -40,8 +42,8 @@ fn energy(samples: &[f32]) -> f32 {
     samples.iter().map(|s| s * s).sum()
 }
 
-fn inaudible(frame: &Frame, likeness: f32) -> bool {
-    likeness >= ALIKE || energy(frame) / FRAME_SAMPLES as f32 <= QUIET
+fn inaudible(frame: &[f32], likeness: f32) -> bool {
+    likeness >= ALIKE || energy(frame) / frame.len() as f32 <= QUIET
 }
 
 /// Fades from `from` to `to` over [`OVERLAP`] samples.
@@ -54,7 +56,7 @@ fn fade(from: &[f32], to: &[f32]) -> impl Iterator<Item = f32> {
 
 /// Appends the frame without one of its periods. Without `force`, only where it is inaudible;
 /// otherwise the frame is appended unchanged. Returns whether it was shortened.
-pub(crate) fn shorten(frame: &Frame, force: bool, out: &mut impl Extend<f32>) -> bool {
+pub(crate) fn shorten(frame: &[f32], force: bool, out: &mut impl Extend<f32>) -> bool {
     let (lag, likeness) = best_lag(frame);
     if !force && !inaudible(frame, likeness) {
         out.extend(frame.iter().copied());
@@ -67,7 +69,7 @@ pub(crate) fn shorten(frame: &Frame, force: bool, out: &mut impl Extend<f32>) ->
 
 /// Appends the frame with one of its periods twice. Returns whether it was lengthened; where that
 /// would be audible the frame is appended unchanged.
-pub(crate) fn lengthen(frame: &Frame, out: &mut impl Extend<f32>) -> bool {
+pub(crate) fn lengthen(frame: &[f32], out: &mut impl Extend<f32>) -> bool {
     let (lag, likeness) = best_lag(frame);
     if !inaudible(frame, likeness) {
         out.extend(frame.iter().copied());
@@ -82,6 +84,7 @@ pub(crate) fn lengthen(frame: &Frame, out: &mut impl Extend<f32>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Frame;
 
     fn tone(hz: f32) -> Frame {
         std::array::from_fn(|i| (std::f32::consts::TAU * hz * i as f32 / 48_000.0).sin() * 0.5)
@@ -127,6 +130,16 @@ mod tests {
         out.clear();
         assert!(shorten(&noise, true, &mut out));
         assert!(out.len() < FRAME_SAMPLES);
+    }
+
+    #[test]
+    fn ten_ms_have_room_for_a_short_period() {
+        let frame = &tone(400.0)[..480];
+        let (mut shorter, mut longer) = (Vec::new(), Vec::new());
+        assert!(shorten(frame, false, &mut shorter) && lengthen(frame, &mut longer));
+        assert!((480 - shorter.len()).is_multiple_of(120), "{}", shorter.len());
+        assert!((longer.len() - 480).is_multiple_of(120), "{}", longer.len());
+        assert!(largest_step(&shorter).max(largest_step(&longer)) < largest_step(frame) * 1.1);
     }
 
     #[test]

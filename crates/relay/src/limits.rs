@@ -52,8 +52,8 @@ pub struct Limits {
     pub control_bytes: Rate,
     /// Media messages of one connection: 10 ms frames and what goes beside them. More is dropped.
     pub media: Rate,
-    /// Media bytes of one connection: 32 kbit/s sent three times over, with every header. More is
-    /// dropped.
+    /// Media bytes of one connection: 64 kbit/s sent three times over in packets of 10 ms, with every
+    /// header. More is dropped.
     pub media_bytes: Rate,
     /// Frames waiting for one receiver: half a second of one talker. The oldest is dropped.
     pub media_queue: usize,
@@ -84,7 +84,7 @@ impl Default for Limits {
             control: Rate { per_second: 32, burst: 256 },
             control_bytes: Rate { per_second: 64 << 10, burst: 512 << 10 },
             media: Rate { per_second: 120, burst: 60 },
-            media_bytes: Rate { per_second: 24 << 10, burst: 16 << 10 },
+            media_bytes: Rate { per_second: 32 << 10, burst: 16 << 10 },
             media_queue: 25,
             reply_queue: 256,
             flush_media: 5,

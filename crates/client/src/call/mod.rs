@@ -15,16 +15,26 @@ use std::time::Duration;
 
 use standfast_crypto::{Fingerprint, Identity, PRIVATE_BUNDLE, Secret};
 use standfast_frame::{PACKET_HEADER_BYTES, PAYLOAD_HEADER_BYTES};
-use standfast_meeting::{Command, Config, Known, Opening, SignedJournal, Snapshot};
+use standfast_meeting::{
+    Command, Config, Known, Opening, PacketLength, PacketShape, SignedJournal, Snapshot,
+};
 use tokio::sync::{mpsc, watch};
 
 pub use line::LineState;
 
 use crate::transport::RelayAddr;
-use crate::voice::{PACKET_BYTES, Voice, VoiceConfig, VoiceError};
+use crate::voice::{Pace, Voice, VoiceConfig, VoiceError, VoiceProfile};
 
-/// Size of every audio payload before sealing, bytes: one packet of the default profile.
-pub const AUDIO_BYTES: usize = PAYLOAD_HEADER_BYTES + PACKET_HEADER_BYTES + PACKET_BYTES;
+/// What the engine is told of packets of a profile.
+#[must_use]
+pub const fn shape(profile: VoiceProfile) -> PacketShape {
+    let length = match profile.pace {
+        Pace::Even => PacketLength::Ms20,
+        Pace::Short | Pace::LowDelay => PacketLength::Ms10,
+    };
+    let packet = PACKET_HEADER_BYTES + profile.packet_bytes();
+    PacketShape { payload_bytes: PAYLOAD_HEADER_BYTES + packet, length }
+}
 
 /// The call's thread answers within milliseconds; a caller does not wait longer than this.
 const JOURNAL_WITHIN: Duration = Duration::from_secs(1);

@@ -11,11 +11,11 @@ use tokio::sync::{mpsc, watch};
 
 use super::boards::Boards;
 use super::line::{Line, LineEvent, LineState};
-use super::{Ask, CallConfig, CallEvent, CallView, Milestones};
+use super::{Ask, CallConfig, CallEvent, CallView, Milestones, shape};
 use crate::clock;
 use crate::entropy::OsEntropy;
 use crate::transport::LinkEvent;
-use crate::voice::{CapturedFrame, CapturedFrames, Voice};
+use crate::voice::{CapturedFrame, CapturedFrames, Voice, VoiceProfile};
 
 /// A pause of the whole loop longer than this means that the computer slept.
 const SLEPT_MS: u64 = 3_000;
@@ -29,6 +29,8 @@ pub(super) struct Runner {
     line: Line,
     boards: Boards,
     voice: Arc<Voice>,
+    /// What the engine was told of the microphone's packets.
+    profile: VoiceProfile,
     captured: CapturedFrames,
     asked: mpsc::UnboundedReceiver<Ask>,
     asks_open: bool,
@@ -77,6 +79,7 @@ impl Runner {
             line,
             boards: Boards::default(),
             voice,
+            profile: config.voice.profile,
             captured,
             asked,
             asks_open: true,
@@ -139,7 +142,7 @@ impl Runner {
         match next {
             Next::Line(event) => self.line_event(event),
             Next::Captured(frame) => {
-                self.input(Input::Voice { media_ts: frame.media_ts, packet: &frame.packet });
+                self.heard(&frame);
             }
             Next::Asked(Some(Ask::Command(command))) => self.input(Input::Command(command)),
             Next::Asked(Some(Ask::Known(known))) => self.input(Input::Known(known)),
@@ -163,6 +166,15 @@ impl Runner {
         } else {
             on_wiped_stack(|| self.meeting.handle(input, clock::now()));
         }
+    }
+
+    /// The microphone brings a packet; those of another profile are announced to the engine.
+    fn heard(&mut self, frame: &CapturedFrame) {
+        if self.profile != frame.profile {
+            self.profile = frame.profile;
+            self.input(Input::Shape(shape(frame.profile)));
+        }
+        self.input(Input::Voice { media_ts: frame.media_ts, packet: &frame.packet });
     }
 
     fn line_event(&mut self, event: LineEvent) {

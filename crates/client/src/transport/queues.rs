@@ -15,7 +15,7 @@ use super::{LinkEvent, Lost, SendError};
 const OUT_MESSAGES: usize = 256;
 /// Bytes of them.
 const OUT_BYTES: usize = 1 << 20;
-/// Frames waiting to be sent, 100 ms of them. Older ones are dropped: late sound helps nobody.
+/// Frames waiting to be sent, 50 or 100 ms of them. Older ones are dropped: late sound helps nobody.
 const OUT_FRAMES: usize = 5;
 /// Events waiting to be taken; with more, nothing more is read from the socket.
 const IN_MESSAGES: usize = 1_024;

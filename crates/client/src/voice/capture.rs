@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rtrb::Consumer;
 use standfast_media::{
     Activity, BLOCK_SAMPLES, Block, CodecError, Encoder, FRAME_SAMPLES, Level, MicrophoneWatch,
-    Packet, Processing, ProcessingConfig, Reference, SAMPLE_RATE, SILENT_BLOCK,
+    Pace, Processing, ProcessingConfig, Reference, SAMPLE_RATE, SILENT_BLOCK, VoiceProfile,
 };
 
 use super::frames::{CapturedFrame, FramesIn};
@@ -25,14 +25,18 @@ const METER_FALL: f32 = 0.86;
 pub(super) enum ToCapture {
     Input(Box<Source>),
     Processing(ProcessingConfig),
+    Profile(VoiceProfile),
 }
 
 pub(super) struct CaptureThread {
     shared: Arc<Shared>,
     processing: Processing,
+    /// What the user wants of it.
+    wanted: ProcessingConfig,
     played: Consumer<Played>,
     reference: Reference,
     encoder: Encoder,
+    profile: VoiceProfile,
     frames: FramesIn,
     to_playout: SyncSender<ToPlayout>,
     /// The half frame that waits for its other half.
@@ -47,17 +51,19 @@ pub(super) struct CaptureThread {
 impl CaptureThread {
     pub(super) fn new(
         shared: Arc<Shared>,
-        processing: ProcessingConfig,
+        (wanted, profile): (ProcessingConfig, VoiceProfile),
         frames: FramesIn,
         to_playout: SyncSender<ToPlayout>,
         played: Consumer<Played>,
     ) -> Result<Self, CodecError> {
         Ok(Self {
             shared,
-            processing: Processing::new(processing),
+            processing: Processing::new(fitting(wanted, profile)),
+            wanted,
             played,
             reference: Reference::default(),
-            encoder: Encoder::new()?,
+            encoder: Encoder::with(profile)?,
+            profile,
             frames,
             to_playout,
             half: None,
@@ -106,8 +112,24 @@ impl CaptureThread {
                 self.shared.set_input_state(source.first_state());
                 self.skip_to_now();
             }
-            ToCapture::Processing(config) => self.processing.set(config),
+            ToCapture::Processing(wanted) => {
+                self.wanted = wanted;
+                self.processing.set(fitting(wanted, self.profile));
+            }
+            ToCapture::Profile(profile) => self.set_profile(profile),
         }
+    }
+
+    /// With a codec that cannot be set up the one before goes on.
+    fn set_profile(&mut self, profile: VoiceProfile) {
+        let (true, Ok(encoder)) = (profile != self.profile, Encoder::with(profile)) else { return };
+        if let Some(half) = self.half.take() {
+            // Its other half would be of the next packet: silence ends this one.
+            self.code_frame(&half, &SILENT_BLOCK, self.ts - BLOCK_SAMPLES as u64);
+            self.ts += BLOCK_SAMPLES as u64;
+        }
+        (self.encoder, self.profile) = (encoder, profile);
+        self.processing.set(fitting(self.wanted, profile));
     }
 
     /// After a pause of the device, timestamps go on where the real time is.
@@ -140,9 +162,10 @@ impl CaptureThread {
             self.half = None;
             return;
         }
-        match self.half.take() {
-            None => self.half = Some(block),
-            Some(first) => self.code(&first, &block, ts - BLOCK_SAMPLES as u64),
+        match (self.profile.packet_samples(), self.half.take()) {
+            (BLOCK_SAMPLES, _) => self.code(&block, ts),
+            (_, None) => self.half = Some(block),
+            (_, Some(first)) => self.code_frame(&first, &block, ts - BLOCK_SAMPLES as u64),
         }
     }
 
@@ -160,25 +183,36 @@ impl CaptureThread {
         }
     }
 
-    fn code(&mut self, first: &Block, second: &Block, ts: u64) {
+    fn code_frame(&mut self, first: &Block, second: &Block, ts: u64) {
         let mut frame = [0.0; FRAME_SAMPLES];
         frame[..BLOCK_SAMPLES].copy_from_slice(first);
         frame[BLOCK_SAMPLES..].copy_from_slice(second);
-        let Ok(packet) = self.encoder.encode(&frame) else {
+        self.code(&frame, ts);
+    }
+
+    /// Codes one packet of sound.
+    fn code(&mut self, sound: &[f32], ts: u64) {
+        let Ok(packet) = self.encoder.encode(sound) else {
             // A frame that cannot be coded is a lost frame, which the receivers conceal.
             return;
         };
         #[cfg(feature = "expose-secrets-to-tests")]
-        super::reveal::spoken(&frame, &packet);
+        super::reveal::spoken(sound, &packet);
         // Wraps after a day.
         let media_ts = ts as u32;
-        if let (true, Some(packet)) = (self.shared.hears_itself(), Packet::new(&packet)) {
+        if self.shared.hears_itself() {
             let arrival_us = self.shared.now_us();
             let own = ToPlayout::Frame { speaker: SELF, media_ts, arrival_us, packet, copy: false };
             // If the playout thread is behind, hearing oneself later would not help.
             let _ = self.to_playout.try_send(own);
         }
-        let level = Level::of(first).max(Level::of(second));
-        self.frames.offer(CapturedFrame { media_ts, packet, level, captured_at: Instant::now() });
+        let (profile, captured_at) = (self.profile, Instant::now());
+        let level = Level::of(sound);
+        self.frames.offer(CapturedFrame { media_ts, profile, packet, level, captured_at });
     }
+}
+
+/// Noise suppression costs 7 ms, which the low-delay pace has not.
+fn fitting(wanted: ProcessingConfig, profile: VoiceProfile) -> ProcessingConfig {
+    ProcessingConfig { noise: wanted.noise && profile.pace != Pace::LowDelay, ..wanted }
 }

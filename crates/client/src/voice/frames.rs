@@ -3,21 +3,23 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use standfast_media::{Level, PACKET_BYTES};
+use standfast_media::{Level, Packet, VoiceProfile};
 use tokio::sync::mpsc::{Receiver, Sender, channel as bounded, error::TrySendError};
 
 use super::shared::Shared;
 
-/// Frames that may wait to be sent: 100 ms. Older sound is not worth sending.
-const QUEUE: usize = 5;
+/// Frames that may wait to be sent: 100 ms in packets of 10. Older sound is not worth sending.
+const QUEUE: usize = 10;
 
-/// 20 ms of coded sound.
+/// 10 or 20 ms of coded sound.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CapturedFrame {
     /// When its first sample was captured, in samples; wraps. Continues through mute.
     pub media_ts: u32,
-    /// Opus, always of the same length.
-    pub packet: [u8; PACKET_BYTES],
+    /// How it is coded.
+    pub profile: VoiceProfile,
+    /// Opus, always as long as the profile says.
+    pub packet: Packet,
     /// How loud it is.
     pub level: Level,
     /// When it was complete.

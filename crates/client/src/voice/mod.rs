@@ -34,7 +34,7 @@ use std::time::Instant;
 
 pub use standfast_audio::{AudioError, Choice, Device, Direction, list as list_devices};
 pub use standfast_media::{
-    BITRATE, IncomingStats, Level, MicrophoneTrouble, PACKET_BYTES, Packet, ProcessingConfig,
+    BitRate, IncomingStats, Level, MicrophoneTrouble, Pace, Packet, ProcessingConfig, VoiceProfile,
 };
 
 pub use frames::{CapturedFrame, CapturedFrames};
@@ -90,17 +90,20 @@ pub struct VoiceConfig {
     pub output: OutputChoice,
     /// What is done to the input before it is coded.
     pub processing: ProcessingConfig,
+    /// How it is coded.
+    pub profile: VoiceProfile,
     /// Whether nothing is to be sent at first.
     pub muted: bool,
 }
 
 impl Default for VoiceConfig {
-    /// The system's devices, all processing, muted.
+    /// The system's devices, all processing, the default profile, muted.
     fn default() -> Self {
         Self {
             input: InputChoice::Device(Choice::Default),
             output: OutputChoice::Device(Choice::Default),
             processing: ProcessingConfig::default(),
+            profile: VoiceProfile::default(),
             muted: true,
         }
     }
@@ -148,7 +151,7 @@ impl Voice {
         let (played, to_cancel) = rtrb::RingBuffer::new(PLAYED_QUEUE);
         let capture = capture::CaptureThread::new(
             Arc::clone(&shared),
-            config.processing,
+            (config.processing, config.profile),
             frames_in,
             to_playout.clone(),
             to_cancel,
@@ -249,6 +252,12 @@ impl Voice {
         let _ = self.to_capture.send(ToCapture::Processing(processing));
     }
 
+    /// Changes how the input is coded, from the next packet on. The low-delay pace leaves noise
+    /// suppression out, whatever the processing says.
+    pub fn set_profile(&self, profile: VoiceProfile) {
+        let _ = self.to_capture.send(ToCapture::Profile(profile));
+    }
+
     /// What became of the devices.
     pub fn devices(&self) -> Devices {
         self.shared.devices()
@@ -294,7 +303,7 @@ impl MicTest {
     pub fn start(input: InputChoice, output: OutputChoice) -> Result<Self, VoiceError> {
         // Nobody is heard here but oneself, which is no echo.
         let processing = ProcessingConfig { echo: false, ..ProcessingConfig::default() };
-        let config = VoiceConfig { input, output, processing, muted: true };
+        let config = VoiceConfig { input, output, processing, ..VoiceConfig::default() };
         let (voice, frames) = Voice::start(config)?;
         Ok(Self { voice, _frames: frames })
     }

@@ -28,7 +28,7 @@ fn speech_like(path: &Path, rate: u32, channels: u16, seconds: u32) {
 
 fn start(input: InputChoice, output: OutputChoice, muted: bool) -> (Voice, CapturedFrames) {
     let processing = ProcessingConfig::OFF;
-    Voice::start(VoiceConfig { input, output, processing, muted }).unwrap()
+    Voice::start(VoiceConfig { input, output, processing, muted, ..Default::default() }).unwrap()
 }
 
 /// Carries frames from one voice to another for a while; how many.
@@ -121,6 +121,40 @@ fn stages_are_switched_while_frames_flow() {
     assert!((36..=42).contains(&stats.frames_captured), "{stats:?}");
     assert_eq!((stats.frames_dropped, stats.input_glitches), (0, 0));
     assert_eq!(speaker.levels().input_trouble, None);
+}
+
+#[test]
+fn the_profile_is_switched_while_frames_flow() {
+    let dir = tempfile::tempdir().unwrap();
+    let spoken = dir.path().join("spoken.wav");
+    speech_like(&spoken, 48_000, 1, 1);
+    let (speaker, mut frames) = start(InputChoice::WavLoop(spoken), OutputChoice::Null, false);
+    let (listener, _silence) = start(InputChoice::Silence, OutputChoice::Null, true);
+    let best = VoiceProfile { rate: BitRate::K64, pace: Pace::LowDelay };
+    let mut next_ts = None;
+    for profile in [VoiceProfile::default(), best, VoiceProfile::default()] {
+        speaker.set_profile(profile);
+        let until = Instant::now() + Duration::from_millis(300);
+        let mut coded = 0;
+        while Instant::now() < until {
+            while let Some(frame) = frames.try_recv() {
+                assert!(listener.play(SPEAKER, frame.media_ts, &frame.packet, false));
+                let expected =
+                    next_ts.replace(frame.media_ts + frame.profile.packet_samples() as u32);
+                assert!(
+                    expected.is_none_or(|ts| ts == frame.media_ts),
+                    "no gap in the media clock"
+                );
+                assert_eq!(frame.packet.len(), frame.profile.packet_bytes());
+                coded += u32::from(frame.profile == profile);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(coded >= 10, "{coded} of {profile:?}");
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    let stats = listener.stats().speakers[0].incoming;
+    assert_eq!((stats.undecodable, stats.jitter.lost), (0, 0), "{stats:?}");
 }
 
 #[test]
