@@ -214,7 +214,7 @@ impl State {
             self.sounding = Sounding::default();
             return;
         };
-        if let Some(figures) = self.sounding.look(now, voice.stats(), &call) {
+        if let Some(figures) = self.sounding.look(now, voice.stats(), self.prefs.profile(), &call) {
             self.sinks.retain(|sink| sink(UiUpdate::Sound { figures: figures.clone() }));
         }
     }
@@ -441,6 +441,7 @@ impl State {
         self.change_prefs(|prefs| prefs.apply(setting))?;
         if let Some(voice) = self.running.as_ref().and_then(Running::call).and_then(Call::voice) {
             voice.set_processing(self.prefs.processing());
+            voice.set_profile(self.prefs.profile());
         }
         Ok(())
     }

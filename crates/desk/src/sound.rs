@@ -172,7 +172,8 @@ pub(crate) fn voice(prefs: &Prefs) -> VoiceConfig {
         input: input(prefs),
         output: output(prefs),
         processing: prefs.processing(),
-        ..VoiceConfig::default()
+        profile: prefs.profile(),
+        muted: true,
     }
 }
 

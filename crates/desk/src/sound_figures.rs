@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use standfast_client::call::{CallView, LineState};
 use standfast_client::clock::{cpu_us, wall_ms};
-use standfast_client::voice::{BitRate, IncomingStats, VoiceStats};
+use standfast_client::voice::{IncomingStats, VoiceProfile, VoiceStats};
 use standfast_ipc::{SoundFigures, SoundFrom};
 
 /// Between two figures.
@@ -38,6 +38,7 @@ impl Sounding {
         &mut self,
         now: Instant,
         stats: VoiceStats,
+        profile: VoiceProfile,
         call: &CallView,
     ) -> Option<SoundFigures> {
         self.counts.push_back(Count { at: now, cpu_us: cpu_us(), stats });
@@ -45,11 +46,11 @@ impl Sounding {
             self.counts.pop_front();
         }
         let (first, last) = (self.counts.front()?, self.counts.back()?);
-        Some(figures(first, last, call))
+        Some(figures(first, last, profile, call))
     }
 }
 
-fn figures(first: &Count, last: &Count, call: &CallView) -> SoundFigures {
+fn figures(first: &Count, last: &Count, profile: VoiceProfile, call: &CallView) -> SoundFigures {
     let reach = call.meeting.reach;
     SoundFigures {
         at_ms: wall_ms(),
@@ -57,7 +58,7 @@ fn figures(first: &Count, last: &Count, call: &CallView) -> SoundFigures {
             LineState::Up { rtt_ms } => rtt_ms,
             _ => None,
         },
-        bitrate: BitRate::default().bits(),
+        bitrate: profile.rate.bits(),
         copies: u8::try_from(reach.copies).unwrap_or(u8::MAX),
         lost_of_mine: f32::from(reach.loss) / 2.0,
         cpu: cpu(first, last),

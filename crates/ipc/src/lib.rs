@@ -66,6 +66,7 @@ pub use meeting::{
 pub use people::{LobbyEntry, MemberView, OwnerView, Presence, RemovedView, Role};
 pub use settings::{
     AudioDevice, DeviceChoice, DeviceKind, Devices, Hint, MicrophoneTest, Setting, Settings, Theme,
+    VoiceQuality,
 };
 pub use sound::{SoundFigures, SoundFrom};
 pub use standup::{

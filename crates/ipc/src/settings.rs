@@ -82,6 +82,24 @@ pub enum Theme {
     Dark,
 }
 
+/// How much of the line the own voice takes: a constant rate. The others need the same for hearing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum VoiceQuality {
+    /// 16 kbit/s.
+    SmallLine,
+    /// 24 kbit/s.
+    #[default]
+    Standard,
+    /// 32 kbit/s.
+    Good,
+    /// 48 kbit/s.
+    VeryGood,
+    /// 64 kbit/s.
+    Best,
+}
+
 /// The settings, all of which act at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -95,6 +113,10 @@ pub struct Settings {
     pub noise_reduction: bool,
     /// Automatic gain.
     pub even_volume: bool,
+    /// How much of the line the own voice takes.
+    pub voice_quality: VoiceQuality,
+    /// Shorter packets, and no noise reduction: the own voice is heard sooner.
+    pub low_delay: bool,
     /// Silence is sent while muted.
     pub cover_traffic: bool,
     /// What the talk key does.
@@ -127,6 +149,16 @@ pub enum Setting {
     },
     /// Automatic gain.
     EvenVolume {
+        /// On or off.
+        on: bool,
+    },
+    /// How much of the line the own voice takes.
+    VoiceQuality {
+        /// How much.
+        quality: VoiceQuality,
+    },
+    /// Shorter packets, and no noise reduction.
+    LowDelay {
         /// On or off.
         on: bool,
     },

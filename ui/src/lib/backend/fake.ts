@@ -60,6 +60,10 @@ export function fakeBackend(query: URLSearchParams): Backend {
         return change({ settings: { ...s, noiseReduction: setting.on } });
       case "even_volume":
         return change({ settings: { ...s, evenVolume: setting.on } });
+      case "voice_quality":
+        return change({ settings: { ...s, voiceQuality: setting.quality } });
+      case "low_delay":
+        return change({ settings: { ...s, lowDelay: setting.on } });
       case "cover_traffic":
         return change({ settings: { ...s, coverTraffic: setting.on } });
       case "talk_key":

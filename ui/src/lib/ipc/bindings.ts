@@ -1454,6 +1454,14 @@ on: boolean, } | { "kind": "even_volume",
 /**
  * On or off.
  */
+on: boolean, } | { "kind": "voice_quality",
+/**
+ * How much.
+ */
+quality: VoiceQuality, } | { "kind": "low_delay",
+/**
+ * On or off.
+ */
 on: boolean, } | { "kind": "cover_traffic",
 /**
  * On or off.
@@ -1491,6 +1499,14 @@ noiseReduction: boolean,
  * Automatic gain.
  */
 evenVolume: boolean,
+/**
+ * How much of the line the own voice takes.
+ */
+voiceQuality: VoiceQuality,
+/**
+ * Shorter packets, and no noise reduction: the own voice is heard sooner.
+ */
+lowDelay: boolean,
 /**
  * Silence is sent while muted.
  */
@@ -1833,3 +1849,7 @@ figures: SoundFigures, } | { "kind": "levels",
  * What to move.
  */
 levels: Levels, };
+/**
+ * How much of the line the own voice takes: a constant rate. The others need the same for hearing.
+ */
+export type VoiceQuality = "small_line" | "standard" | "good" | "very_good" | "best";
