@@ -43,8 +43,9 @@ pub(crate) struct Generator {
     end_preimage: Option<Secret<32>>,
     /// A host's order removes this device, which cannot carry that out itself.
     asked_to_go: bool,
-    /// When this branch was last shown to others beside it, and how often.
+    /// When this branch was last shown to others, how often, and that somebody may not have it.
     branch_shown: (u64, u8),
+    unread: bool,
 }
 
 impl Generator {
@@ -63,6 +64,7 @@ impl Generator {
             end_preimage: None,
             asked_to_go: false,
             branch_shown: (core.ms(), 0),
+            unread: false,
         }
     }
 
@@ -116,13 +118,18 @@ impl Generator {
         core.out.extend(session.logged().iter().cloned().map(Output::Post));
     }
 
-    /// Another branch goes on living beside this one: whoever is there may never have had what this
-    /// one consists of, from a relay that lost it.
+    /// A join request came that names nothing of late.
+    pub(crate) fn seems_unread(&mut self) {
+        self.unread = true;
+    }
+
+    /// Another branch goes on living beside this one, or somebody asks who has heard nothing of late:
+    /// they may never have had what this one consists of, from a relay that lost it.
     pub(crate) fn show_branch(&mut self, core: &mut Core, s: &Seated) {
         let (last_ms, times) = self.branch_shown;
         let due = core.ms() >= last_ms + READ_AGAIN_MS && times < BRANCH_SHOWN_MAX;
-        if due && s.goes_on_beside(core.ms()) {
-            self.branch_shown = (core.ms(), times + 1);
+        if due && (self.unread || s.goes_on_beside(core.ms())) {
+            (self.branch_shown, self.unread) = ((core.ms(), times + 1), false);
             core.out.extend(s.session.logged().iter().cloned().map(Output::Post));
         }
     }
