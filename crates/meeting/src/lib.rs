@@ -14,6 +14,7 @@ mod authority;
 mod branch;
 mod chain;
 mod config;
+mod copies;
 mod core;
 mod counters;
 mod deputies;

@@ -55,6 +55,20 @@ pub const REQUESTS_MAX: usize = 1_024;
 pub const PING_BYTES: usize = 32;
 /// Packets before the newest that a frame carries again, at most.
 pub const COPIES_MAX: usize = 2;
+/// Loss that grows by so much, in half per cent, …
+pub const JAM_LOSS: u16 = 40;
+/// … and to so many times as much, …
+pub const JAM_FACTOR: u16 = 3;
+/// … within this time after copies were added, may come of them: two pings.
+pub const JAM_SIGN_MS: u64 = 10_000;
+/// Then none are sent for so long: until the next ping tells, and what waited has passed.
+pub const JAM_TRIAL_MS: u64 = 8_000;
+/// A line that was found full is spared copies for so long, twice as long the next time, …
+pub const JAM_PAUSE_MS: u64 = 30_000;
+/// … and so long at most.
+pub const JAM_PAUSE_MAX_MS: u64 = 300_000;
+/// A line that was found bad is not tried again for so long.
+pub const NO_JAM_MS: u64 = 60_000;
 /// Senders of whom one ping reports the loss, at most: what fits into it.
 pub const REPORTS_MAX: usize = 8;
 /// A report of loss counts for so long: two pings.

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, VecDeque};
 use standfast_crypto::Fingerprint;
 use standfast_frame::{Kid, PAYLOAD_HEADER_BYTES, ParsedFrame, Payload, Stream};
 
+use crate::copies::{Copies, copies_for};
 use crate::core::Core;
 use crate::limits::{
     COPIES_MAX, HASTY_PING_MS, PAUSE_SAMPLES, PING_BYTES, PING_MS, SILENCE_MS, UNKNOWN_FRAME_MS,
     UNKNOWN_FRAMES, UNKNOWN_FRAMES_EACH,
 };
-use crate::reception::{Place, Reception, Redundancy, copies_for, read_report, write_report};
+use crate::reception::{Place, Reception, Redundancy, read_report, write_report};
 use crate::seated::Seated;
 use crate::snapshot::Reach;
 use crate::{Output, PacketLength, Refusal};
@@ -48,6 +49,7 @@ pub(crate) struct Media {
     last_ping_ms: u64,
     pings: u32,
     redundancy: Redundancy,
+    copies: Copies,
     plain: Vec<u8>,
 }
 
@@ -61,6 +63,7 @@ impl Media {
             last_ping_ms: now_ms,
             pings: 0,
             redundancy: Redundancy::default(),
+            copies: Copies::default(),
             plain: Vec::new(),
         }
     }
@@ -70,7 +73,7 @@ impl Media {
     pub(crate) fn voice(&mut self, core: &mut Core, s: &mut Seated, media_ts: u32, packet: &[u8]) {
         // A packet can come before the tick that was due: no key is used past its time.
         s.turn(core);
-        let most = copies_for(self.redundancy.loss(core.ms()));
+        let most = self.copies.due(self.redundancy.loss(core.ms()), core.ms());
         // One length for each number of copies, whether that many are there or not.
         let shape = core.cfg.audio;
         let room = shape.payload_bytes.saturating_sub(PAYLOAD_HEADER_BYTES);
@@ -260,8 +263,7 @@ impl Media {
 
     /// What others report of this device, and what it does about that.
     pub(crate) fn reach(&self, now_ms: u64) -> Reach {
-        let loss = self.redundancy.loss(now_ms);
-        Reach { loss, copies: copies_for(loss) }
+        Reach { loss: self.redundancy.loss(now_ms), copies: self.copies.sent() }
     }
 
     /// The loss of this member's packets on their way here, in half per cent, when last counted.

@@ -78,15 +78,6 @@ impl Reception {
     }
 }
 
-/// How many copies a loss calls for: none up to 0.5 %, one up to 3 %, else two.
-pub(crate) fn copies_for(loss: u8) -> usize {
-    match loss {
-        0..=1 => 0,
-        2..=6 => 1,
-        _ => COPIES_MAX,
-    }
-}
-
 /// What a ping says of reception: the senders that lost most, the worst first.
 pub(crate) fn write_report(losses: impl Iterator<Item = (u16, u8)>) -> Vec<u8> {
     let mut losses: Vec<_> = losses.filter(|(_, loss)| *loss > 0).collect();
@@ -258,7 +249,6 @@ mod tests {
         redundancy.reported(4, 4, 2_000);
         assert_eq!(redundancy.loss(3_000), 40, "the worst counts");
         assert_eq!(redundancy.loss(1_000 + REPORT_MS), 4);
-        assert_eq!([0, 1, 2, 6, 7, 200].map(copies_for), [0, 0, 1, 1, 2, 2]);
     }
 
     #[test]
