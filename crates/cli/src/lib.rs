@@ -157,8 +157,8 @@ pub(crate) struct JoinArgs {
     /// Send packets of so many ms: 10 or 20. 20 without.
     #[arg(long, value_name = "MS", value_parser = packet_ms)]
     packet_ms: Option<u8>,
-    /// Be heard some 20 ms sooner: packets of 10 ms, no noise suppression, and a codec that needs
-    /// 48 kbit/s or more to sound as well.
+    /// Be heard a little sooner: packets of 10 ms, no noise suppression, and a codec mode that
+    /// wants a higher bit rate.
     #[arg(long, conflicts_with = "packet_ms")]
     low_delay: bool,
     /// Leave after so many seconds.

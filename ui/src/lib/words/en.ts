@@ -886,7 +886,7 @@ export const en = {
       very_good: "48 kbit/s. Voices as they are.",
       best: "64 kbit/s. Music comes through, too.",
     },
-    lowDelay: ["Low delay", "You are heard some 20 ms sooner. Sends twice as many packets, without noise reduction, and sounds rough below Very good."],
+    lowDelay: ["Low delay", "You are heard a little sooner. Sends twice as many packets, without noise reduction; pick a good voice quality with it."],
     even: ["Even out my volume", "Everyone hears you about equally loud"],
     cover: ["Cover traffic", "Sends silence while you are muted, so the network cannot tell when you speak. Uses more data."],
     theme: "Theme",
