@@ -121,6 +121,9 @@ pub const BRANCH_ALIVE_MS: u64 = 6_000;
 /// A branch that another one goes on beside is shown to it so often, at most: in a minute both have
 /// read what there is, and a board is no place for more.
 pub const BRANCH_SHOWN_MAX: u8 = 4;
+/// And only one of so many messages, where somebody is to hear the generator meanwhile: half of what
+/// a relay takes at once. What is more waits, with heartbeats and sound behind it.
+pub const BRANCH_SHOWN_ENTRIES: usize = 128;
 /// A branch in which nobody answered is not tried again for so long.
 pub const FAILED_MS: u64 = 30_000;
 /// A join request in another branch is given so long to be answered.

@@ -15,8 +15,8 @@ use standfast_wire::relay::{Envelope, SLOT_HEARTBEAT, SLOT_LOG};
 use crate::core::Core;
 use crate::epoch::Epoch;
 use crate::limits::{
-    ARRIVAL_ACK_MS, BRANCH_SHOWN_MAX, FORGET_MS, HEARTBEAT_MS, INVITED_MS, KEY_REQUEST_MS,
-    READ_AGAIN_MS, SHOW_MS, VOUCH_MS,
+    ARRIVAL_ACK_MS, BRANCH_SHOWN_ENTRIES, BRANCH_SHOWN_MAX, FORGET_MS, HEARTBEAT_MS, INVITED_MS,
+    KEY_REQUEST_MS, READ_AGAIN_MS, SHOW_MS, VOUCH_MS,
 };
 use crate::seated::{Acked, History, Seated};
 use crate::session::{Letter, Session, public_bundle};
@@ -118,7 +118,7 @@ impl Generator {
         core.out.extend(session.logged().iter().cloned().map(Output::Post));
     }
 
-    /// A join request came that names nothing of late.
+    /// A join request came that names nothing of late, and nobody is here to be held up.
     pub(crate) fn seems_unread(&mut self) {
         self.unread = true;
     }
@@ -128,7 +128,8 @@ impl Generator {
     pub(crate) fn show_branch(&mut self, core: &mut Core, s: &Seated) {
         let (last_ms, times) = self.branch_shown;
         let due = core.ms() >= last_ms + READ_AGAIN_MS && times < BRANCH_SHOWN_MAX;
-        if due && (self.unread || s.goes_on_beside(core.ms())) {
+        let small = s.session.logged().len() <= BRANCH_SHOWN_ENTRIES;
+        if due && (self.unread || small && s.goes_on_beside(core.ms())) {
             (self.branch_shown, self.unread) = ((core.ms(), times + 1), false);
             core.out.extend(s.session.logged().iter().cloned().map(Output::Post));
         }

@@ -92,7 +92,8 @@ impl Live {
         let (seen, pairs) = (request.seen, request.pairing.is_some());
         s.session.log(envelope);
         if !seen.is_some_and(|seen| s.recent.has(&seen, core.ms())) {
-            if let Role::Generator(generator) = &mut self.role {
+            let alone = self.is_alone(core);
+            if let (true, Role::Generator(generator)) = (alone, &mut self.role) {
                 generator.seems_unread();
             }
             return Err(Refusal::Stale);
