@@ -3,6 +3,7 @@
 use crate::setup::npm;
 use crate::tally::Tally;
 use crate::{build, setup, sim, tidy};
+use std::process::Command;
 use xtask::paths::program;
 use xtask::run::{command, run};
 
@@ -24,14 +25,9 @@ pub(crate) fn run_all() -> anyhow::Result<()> {
     if program("cargo-deny").is_some() {
         tally.check("deny", || cargo(&["deny", "check", "bans", "licenses", "sources"]));
     }
-    let workspace = ["test", "--workspace", "--exclude", "standfast-app", "--no-fail-fast"];
-    tally.tests("tests", &mut command("cargo", workspace));
+    tally.tests("tests", workspace("test").arg("--no-fail-fast"));
     tally.check("simulation", sim::check);
     if tally.check("release build", build::release) {
-        tally.tests(
-            "app tests",
-            &mut command("cargo", ["test", "--release", "-p", "standfast-app"]),
-        );
         tally.tests("end-to-end", &mut build::stage(&["test"]));
         if tally.check("revealing build", build::revealing) {
             tally.tests("erasure", &mut build::stage(&["erasure"]));
@@ -42,11 +38,14 @@ pub(crate) fn run_all() -> anyhow::Result<()> {
 
 /// Every lint of the workspace, as an error, in programs and tests alike.
 fn clippy() -> anyhow::Result<()> {
-    let args = ["clippy", "--workspace", "--all-targets", "--features", "xtask/stage"];
-    run(command("cargo", args).args(["--", "--deny", "warnings"]))?;
-    let args = ["clippy", "--package", "standfast-cli", "--all-targets", "--features"];
-    let mut revealing = command("cargo", args);
-    run(revealing.args([build::REVEALING, "--", "--deny", "warnings"]))
+    run(workspace("clippy").args(["--all-targets", "--", "--deny", "warnings"]))?;
+    let revealing = ["--all-targets", "--features", build::REVEALING, "--", "--deny", "warnings"];
+    run(workspace("clippy").args(revealing))
+}
+
+/// All of the workspace, with one choice of features: what several checks need is compiled once.
+fn workspace(what: &str) -> Command {
+    command("cargo", [what, "--workspace", "--features", "xtask/stage"])
 }
 
 fn cargo(args: &[&str]) -> anyhow::Result<()> {

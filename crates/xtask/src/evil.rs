@@ -1,7 +1,9 @@
 //! `cargo xtask evil`: attacks on the engine. What they are is in `standfast-testkit`.
 
 use xtask::paths::root;
-use xtask::run::{command, run};
+use xtask::run::run;
+
+use crate::build::example;
 
 /// Which attacks, and how often.
 #[derive(clap::Args)]
@@ -22,7 +24,7 @@ pub(crate) struct Evil {
 /// # Errors
 /// When one was accepted, something panicked, or an honest counterpart was refused.
 pub(crate) fn evil(args: &Evil) -> anyhow::Result<()> {
-    let mut command = example("evil");
+    let mut command = example("evil")?;
     command.args(["--tries", &args.tries.to_string(), "--from", &args.from.to_string()]);
     for attack in &args.attack {
         command.args(["--attack", attack]);
@@ -51,13 +53,7 @@ pub(crate) struct Bounds {
 /// When one breaks a promise, or something that is possible never happens.
 pub(crate) fn model(bounds: &Bounds) -> anyhow::Result<()> {
     let Bounds { depth, faults, seed } = bounds;
-    let mut command = example("model");
+    let mut command = example("model")?;
     command.args(["--depth", &depth.to_string(), "--faults", &faults.to_string()]);
     run(command.args(["--seed", &seed.to_string()]))
-}
-
-fn example(name: &str) -> std::process::Command {
-    let mut command = command("cargo", ["run", "--release", "--quiet"]);
-    command.args(["--package", "standfast-testkit", "--example", name, "--"]);
-    command
 }

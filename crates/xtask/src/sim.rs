@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use xtask::paths::root;
-use xtask::run::{command, run as run_command};
+use xtask::run::run as run_command;
+
+use crate::build::example;
 
 /// Meetings that `cargo xtask test` lets happen: some 20 s on two cores.
 const SEEDS_IN_TEST: u64 = 64;
@@ -35,9 +37,8 @@ pub(crate) struct Args {
 /// # Errors
 /// When an invariant did not hold in one of them; its seed is printed.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let example = ["run", "--release", "--quiet", "--package", "standfast-testkit"];
-    let mut command = command("cargo", example);
-    command.args(["--example", "sim", "--", "--members", &args.members.to_string()]);
+    let mut command = example("sim")?;
+    command.args(["--members", &args.members.to_string()]);
     match args.seed {
         Some(seed) => command.args(["--seed", &seed.to_string()]),
         None => {
