@@ -116,6 +116,8 @@ pub const PAIRING_MS: u64 = 120_000;
 /// Announces of one session that are kept to verify branches against, at most: an hour of five
 /// epochs a minute.
 pub const NODES_MAX: usize = 320;
+/// Orders to remove one person that are kept, at most: a lifted one makes room for the next.
+pub const REMOVALS_MAX: usize = 64;
 /// A branch lives while its generator was heard within this time.
 pub const BRANCH_ALIVE_MS: u64 = 6_000;
 /// A branch that another one goes on beside is shown to it so often, at most: in a minute both have

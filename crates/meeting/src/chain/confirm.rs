@@ -122,7 +122,7 @@ impl Before<'_> {
     }
 
     fn removed(&self, fp: Fingerprint) -> bool {
-        let base = self.base.is_some_and(|node| node.removed.contains(&fp));
+        let base = self.base.is_some_and(|node| node.removals.stand_for(fp));
         let removed = base || self.merged_removed.contains(&fp);
         let here = self.statements.removed.contains_key(&fp);
         here || (removed && !self.statements.readmitted.contains(&fp))

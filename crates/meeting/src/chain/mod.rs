@@ -6,6 +6,7 @@
 
 mod confirm;
 mod link;
+mod removals;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use standfast_wire::control::{EpochAnnounce, Hash};
 
 pub(crate) use confirm::succession;
 pub(crate) use link::Link;
+use removals::Removals;
 
 use crate::limits::NODES_MAX;
 use crate::session::{Authentic, Letter, Session};
@@ -25,7 +27,7 @@ pub(crate) struct Node {
     pub(crate) link: Link,
     /// Everyone whom an announce up to here listed, with the idx that is theirs from then on.
     places: Arc<BTreeMap<Fingerprint, u16>>,
-    removed: Arc<BTreeSet<Fingerprint>>,
+    removals: Arc<Removals>,
     /// When this device first saw it.
     pub(crate) seen: Now,
 }
@@ -50,14 +52,13 @@ pub(crate) struct Chain {
     open_h: Hash,
     nodes: BTreeMap<Hash, Node>,
     head: Option<Hash>,
-    /// Whom this device has seen removed, in whatever branch it followed, and not readmitted since;
-    /// by which orders.
-    removed: BTreeMap<Fingerprint, BTreeSet<Hash>>,
+    /// What this device has seen removed and lifted, in whatever branch it followed.
+    removals: Removals,
 }
 
 impl Chain {
     pub(crate) fn new(open_h: Hash) -> Self {
-        Self { open_h, nodes: BTreeMap::new(), head: None, removed: BTreeMap::new() }
+        Self { open_h, nodes: BTreeMap::new(), head: None, removals: Removals::default() }
     }
 
     fn head_node(&self) -> Option<&Node> {
@@ -90,17 +91,17 @@ impl Chain {
 
     /// Removed in this chain, or in one that this device followed before.
     pub(crate) fn is_removed(&self, fp: Fingerprint) -> bool {
-        let here = self.head_node().is_some_and(|node| node.removed.contains(&fp));
-        here || self.removed.contains_key(&fp)
+        let here = self.head_node().is_some_and(|node| node.removals.stand_for(fp));
+        here || self.removals.stand_for(fp)
     }
 
     /// Anyone is, by [`is_removed`](Self::is_removed).
     pub(crate) fn has_removed(&self) -> bool {
-        !self.removed.is_empty() || self.removed().next().is_some()
+        !self.removals.is_empty() || self.removed().next().is_some()
     }
 
     pub(crate) fn removed(&self) -> impl Iterator<Item = Fingerprint> + '_ {
-        self.head_node().into_iter().flat_map(|node| node.removed.iter().copied())
+        self.head_node().into_iter().flat_map(|node| node.removals.standing())
     }
 
     /// The idx that `fp` has had in this chain.
@@ -179,45 +180,42 @@ impl Chain {
 
     /// Records a checked link, aside until [`follow`](Self::follow) makes it the head.
     pub(crate) fn keep(&mut self, link: Link, now: Now) -> Hash {
-        let (mut places, mut removed) = match self.nodes.get(&link.announce.prev_h) {
-            Some(before) => (Arc::clone(&before.places), Arc::clone(&before.removed)),
+        let (mut places, mut removals) = match self.nodes.get(&link.announce.prev_h) {
+            Some(before) => (Arc::clone(&before.places), Arc::clone(&before.removals)),
             None => Default::default(),
         };
         if link.roster().iter().any(|e| !places.contains_key(&Fingerprint(e.fp))) {
             let new = link.roster().iter().map(|e| (Fingerprint(e.fp), e.idx));
             Arc::make_mut(&mut places).extend(new);
         }
-        if !link.statements.removed.is_empty() || !link.statements.readmitted.is_empty() {
-            let removed = Arc::make_mut(&mut removed);
-            removed.retain(|fp| !link.statements.readmitted.contains(fp));
-            removed.extend(link.statements.removed.keys());
-        }
         // Removed stays removed in every branch.
-        let mut also = self.merged_removed(&link.announce.prev_h, link.announce.merged_h.as_ref());
-        also.retain(|fp| !link.statements.readmitted.contains(fp) && !removed.contains(fp));
-        if !also.is_empty() {
-            Arc::make_mut(&mut removed).extend(also);
+        if let Some(merged) = link.announce.merged_h.and_then(|h| self.nodes.get(&h)) {
+            Arc::make_mut(&mut removals).merge(&merged.removals);
+        }
+        for fp in &link.statements.readmitted {
+            Arc::make_mut(&mut removals).readmit(*fp);
+        }
+        for fp in link.statements.removed.keys() {
+            Arc::make_mut(&mut removals).remove(*fp, link.removals(*fp));
         }
         let h = link.h;
-        self.nodes.insert(h, Node { link, places, removed, seen: now });
+        self.nodes.insert(h, Node { link, places, removals, seen: now });
         self.prune();
         h
     }
 
-    /// Whom the branch that ends with `merged` removed since it parted from the one of `base`: what
-    /// was before that, `base` knows, and may have lifted.
+    /// Whom a branch that ends with `merged` removes from the one of `base`, if it ends in that.
     pub(crate) fn merged_removed(
         &self,
         base: &Hash,
         merged: Option<&Hash>,
     ) -> BTreeSet<Fingerprint> {
-        let Some(node) = merged.and_then(|h| self.nodes.get(h)) else { return BTreeSet::new() };
-        let parted = self.fork(base, &node.link.h).ancestor;
-        let since = |fp: &Fingerprint| match parted {
-            Some(a) if a.removed.contains(fp) => self.removed_again(&node.link.h, a, *fp),
-            _ => true,
-        };
-        node.removed.iter().filter(|fp| since(fp)).copied().collect()
+        let Some(merged) = merged.and_then(|h| self.nodes.get(h)) else { return BTreeSet::new() };
+        let before = self.nodes.get(base).map(|node| Removals::clone(&node.removals));
+        let before = before.unwrap_or_default();
+        let mut after = before.clone();
+        after.merge(&merged.removals);
+        after.standing().filter(|fp| !before.stand_for(*fp)).collect()
     }
 
     /// Whether `h` has ended in this device's branch.
@@ -227,67 +225,20 @@ impl Chain {
         merges.any(|merged| self.descends(&merged, h))
     }
 
-    /// Whether somebody who was removed at `ancestor` was let in again on the way from there to `h`,
-    /// and removed anew.
-    fn removed_again(&self, h: &Hash, ancestor: &Node, fp: Fingerprint) -> bool {
-        let path = self.path(h);
-        let since = path.iter().take_while(|node| node.link.h != ancestor.link.h);
-        let removed: Vec<_> = since.map(|node| node.removed.contains(&fp)).collect();
-        removed.windows(2).any(|newer_first| newer_first == [true, false])
-    }
-
     /// Makes a recorded link the head.
     pub(crate) fn follow(&mut self, h: Hash) {
         let Some(node) = self.nodes.get(&h) else { return };
-        let mut removed = self.removed.clone();
-        removed.retain(|fp, _| !self.lifts(node, *fp));
-        for fp in node.removed.iter() {
-            removed.entry(*fp).or_default().extend(self.removals(&h, *fp));
-        }
-        (self.removed, self.head) = (removed, Some(h));
+        self.removals.learn(&node.removals);
+        self.head = Some(h);
     }
 
     /// Whether this device may follow `h`: nobody whom it has seen removed is on its roster or made
-    /// it, unless `h` readmits them, or an announce before it has that knew of the removal.
+    /// it, by an order that a Readmit up to `h` did not answer.
     pub(crate) fn may_follow(&self, h: &Hash) -> bool {
         let Some(node) = self.nodes.get(h) else { return false };
-        let barred = |fp: Fingerprint| self.removed.contains_key(&fp) && !self.lifts(node, fp);
+        let barred = |fp: Fingerprint| self.removals.stand_against(&node.removals, fp);
         !barred(node.link.generator())
             && !node.link.roster().iter().any(|e| barred(Fingerprint(e.fp)))
-    }
-
-    /// Whether `node` readmits somebody, or an announce that it is built on has, after every removal
-    /// that this device knows of had come to it. A removal in our branch alone that cannot lift.
-    fn lifts(&self, node: &Node, fp: Fingerprint) -> bool {
-        if node.link.statements.readmitted.contains(&fp) {
-            return true;
-        }
-        let Some(ours) = self.removed.get(&fp).filter(|_| !node.removed.contains(&fp)) else {
-            return false;
-        };
-        let path = self.path(&node.link.h);
-        let newest = path.iter().find(|n| n.link.statements.readmitted.contains(&fp));
-        // One whose announce is forgotten, nobody can be shown to have known of.
-        !ours.is_empty()
-            && newest.is_some_and(|readmits| ours.is_subset(&self.removals(&readmits.link.h, fp)))
-    }
-
-    /// The announces that `h` is built on, those of branches that ended in its own among them.
-    fn before(&self, h: &Hash) -> BTreeSet<Hash> {
-        let (mut before, mut open) = (BTreeSet::new(), vec![*h]);
-        while let Some(h) = open.pop() {
-            let links = self.nodes.get(&h).map(|node| &node.link.announce).into_iter();
-            let next = links.flat_map(|a| [Some(a.prev_h), a.merged_h]).flatten();
-            open.extend(next.filter(|h| before.insert(*h)));
-        }
-        before
-    }
-
-    /// The orders that removed `fp`, carried up to `h`. Two branches may carry the same one.
-    fn removals(&self, h: &Hash, fp: Fingerprint) -> BTreeSet<Hash> {
-        let before = self.before(h).into_iter().chain([*h]);
-        let nodes = before.filter_map(|h| self.nodes.get(&h));
-        nodes.flat_map(|node| node.link.removals(fp)).collect()
     }
 
     /// Recorded links that build on the head.

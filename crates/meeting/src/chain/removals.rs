@@ -1,0 +1,160 @@
+//! Who is removed, as a set of signed orders and of those that were lifted: an observed-remove set
+//! (Shapiro et al., 2011). What two branches know comes together without a look at their history.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use standfast_crypto::Fingerprint;
+use standfast_wire::control::Hash;
+
+use crate::limits::REMOVALS_MAX;
+
+/// The orders that removed one person.
+#[derive(Default, Clone)]
+struct Orders {
+    known: BTreeSet<Hash>,
+    /// Those of them that a Readmit answered.
+    lifted: BTreeSet<Hash>,
+}
+
+impl Orders {
+    fn stand(&self) -> bool {
+        self.known.len() > self.lifted.len()
+    }
+
+    /// A lifted one makes room; one more that stands changes nothing.
+    fn add(&mut self, order: Hash) {
+        if self.known.len() == REMOVALS_MAX
+            && let Some(old) = self.lifted.pop_first()
+        {
+            self.known.remove(&old);
+        }
+        if self.known.len() < REMOVALS_MAX {
+            self.known.insert(order);
+        }
+    }
+}
+
+/// Everyone who was ever removed, up to an announce or as a device has seen it.
+#[derive(Default, Clone)]
+pub(super) struct Removals(BTreeMap<Fingerprint, Orders>);
+
+impl Removals {
+    pub(super) fn is_empty(&self) -> bool {
+        self.standing().next().is_none()
+    }
+
+    /// Whether somebody is removed.
+    pub(super) fn stand_for(&self, fp: Fingerprint) -> bool {
+        self.0.get(&fp).is_some_and(Orders::stand)
+    }
+
+    /// Everyone who is.
+    pub(super) fn standing(&self) -> impl Iterator<Item = Fingerprint> + '_ {
+        self.0.iter().filter(|(_, orders)| orders.stand()).map(|(fp, _)| *fp)
+    }
+
+    /// Whether an order that stands here is not lifted there either.
+    pub(super) fn stand_against(&self, there: &Self, fp: Fingerprint) -> bool {
+        let lifted = |order: &Hash| there.0.get(&fp).is_some_and(|o| o.lifted.contains(order));
+        self.0.get(&fp).is_some_and(|o| o.known.difference(&o.lifted).any(|order| !lifted(order)))
+    }
+
+    pub(super) fn remove(&mut self, fp: Fingerprint, orders: impl IntoIterator<Item = Hash>) {
+        let of = self.0.entry(fp).or_default();
+        orders.into_iter().for_each(|order| of.add(order));
+    }
+
+    /// Lifts all orders that are known.
+    pub(super) fn readmit(&mut self, fp: Fingerprint) {
+        if let Some(orders) = self.0.get_mut(&fp) {
+            orders.lifted.clone_from(&orders.known);
+        }
+    }
+
+    /// A branch that ends in this one: what it alone knows stands or is lifted as it says. An order
+    /// that is known here is lifted here or not at all.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.join(other, |here, order| !here.contains(order));
+    }
+
+    /// A branch that a device comes to: what was lifted anywhere is.
+    pub(super) fn learn(&mut self, other: &Self) {
+        self.join(other, |_, _| true);
+    }
+
+    fn join(&mut self, other: &Self, counts: impl Fn(&BTreeSet<Hash>, &Hash) -> bool) {
+        for (fp, theirs) in &other.0 {
+            let ours = self.0.entry(*fp).or_default();
+            let here = ours.known.clone();
+            theirs.known.difference(&here).for_each(|order| ours.add(*order));
+            let lifted = theirs.lifted.iter().filter(|order| counts(&here, order)).copied();
+            ours.lifted.extend(lifted.filter(|order| ours.known.contains(order)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEO: Fingerprint = Fingerprint([1; 32]);
+
+    fn after(steps: &[Option<u8>]) -> Removals {
+        let mut removals = Removals::default();
+        for step in steps {
+            match step {
+                Some(order) => removals.remove(LEO, [[*order; 32]]),
+                None => removals.readmit(LEO),
+            }
+        }
+        removals
+    }
+
+    fn merged(base: &[Option<u8>], other: &[Option<u8>]) -> bool {
+        let mut base = after(base);
+        base.merge(&after(other));
+        base.stand_for(LEO)
+    }
+
+    #[test]
+    fn a_merge_keeps_what_stands_on_either_side_and_lifts_what_its_own_side_lifted() {
+        assert!(!merged(&[], &[]));
+        assert!(merged(&[Some(1)], &[]) && merged(&[], &[Some(1)]));
+        assert!(!merged(&[], &[Some(1), None]));
+        assert!(!merged(&[Some(1), None], &[Some(1)]), "one order, lifted here");
+        assert!(merged(&[Some(1)], &[Some(1), None]), "what stands here, the other cannot lift");
+        assert!(merged(&[Some(1), None], &[Some(1), None, Some(2)]), "and removed again there");
+        assert!(merged(&[Some(1), None], &[Some(2)]), "one that was never answered");
+    }
+
+    #[test]
+    fn a_device_that_jumps_is_held_back_only_by_orders_that_nobody_answered() {
+        let follows = |seen: &[Option<u8>], there: &[Option<u8>]| {
+            !after(seen).stand_against(&after(there), LEO)
+        };
+        assert!(follows(&[], &[]) && follows(&[Some(1), None], &[]));
+        assert!(!follows(&[Some(1)], &[]));
+        assert!(follows(&[Some(1)], &[Some(1), None]));
+        assert!(!follows(&[Some(1), Some(2)], &[Some(1), None]), "it knew of one only");
+    }
+
+    #[test]
+    fn orders_without_end_take_bounded_room_and_never_let_anybody_in() {
+        let mut removals = Removals::default();
+        for n in 0..REMOVALS_MAX as u32 * 4 {
+            let mut order = [0; 32];
+            order[..4].copy_from_slice(&n.to_be_bytes());
+            removals.remove(LEO, [order]);
+            assert!(removals.stand_for(LEO));
+            if n % 3 == 0 {
+                removals.readmit(LEO);
+                assert!(!removals.stand_for(LEO));
+            }
+            assert!(removals.0[&LEO].known.len() <= REMOVALS_MAX);
+            assert!(removals.0[&LEO].lifted.is_subset(&removals.0[&LEO].known));
+        }
+        let many = (0..REMOVALS_MAX as u8 + 9).map(|n| [n; 32]);
+        removals.remove(LEO, many);
+        assert!(removals.stand_for(LEO));
+    }
+}
