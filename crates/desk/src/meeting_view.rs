@@ -9,8 +9,8 @@ use standfast_ipc::{
     MeetingView, Microphone, PendingEpoch, Quality, Rights, Split, Spoken, Takeover,
 };
 use standfast_meeting::{
-    EpochNow, Kept, LeftWhy, Member, Microphone as Mic, Phase, Presence as Place, Pulse, Reason,
-    SPOKEN_MAX, Snapshot, SpokenNow,
+    EpochNow, EpochRecord, Kept, LeftWhy, Member, Microphone as Mic, Phase, Presence as Place,
+    Pulse, Reason, SPOKEN_MAX, Snapshot, Split as Healing, SpokenNow,
 };
 
 use crate::call::Running;
@@ -181,16 +181,14 @@ fn is_of(m: &Member, fp: Fingerprint) -> bool {
     m.fp == fp || m.replaces.as_ref().is_some_and(|old| old.fp == fp)
 }
 
-/// The newest epoch that somebody else made than the one before. A merge is told as a split.
 fn takeover(source: &Source<'_>, s: &Snapshot) -> Option<Takeover> {
     let active = s.active.as_ref()?;
-    let pairs = s.journal.iter().zip(s.journal.iter().skip(1)).rev();
-    let (before, first) = pairs.into_iter().find(|(a, b)| a.generator != b.generator)?;
+    let (before, first) = changed_hands(&s.journal, s.split)?;
     let name = source.running.names.owned(before.generator);
     // Whoever changed the device is still there.
     let same = |m: &Member| m.fp == before.generator || m.name == name;
     let gone = !s.members.iter().any(|m| same(m) && m.presence != Place::Leaving);
-    (first.reason != Reason::Merge).then(|| Takeover {
+    Some(Takeover {
         name: source.running.names.owned(first.generator),
         before: name,
         gone,
@@ -200,6 +198,20 @@ fn takeover(source: &Source<'_>, s: &Snapshot) -> Option<Takeover> {
         settled: active.number > first.epoch
             || (active.number == first.epoch && active.confirmed == active.members),
     })
+}
+
+/// The newest epoch that somebody else made than the one before it, and that one. What came with a
+/// split is told as a split once it has healed, also where this device's first key after it is a
+/// later one than the merge's.
+fn changed_hands(
+    journal: &[EpochRecord],
+    split: Option<Healing>,
+) -> Option<(&EpochRecord, &EpochRecord)> {
+    let pairs = journal.iter().zip(journal.iter().skip(1)).rev();
+    let (before, first) = pairs.into_iter().find(|(a, b)| a.generator != b.generator)?;
+    let healed = split.and_then(|split| split.epoch);
+    let of_a_split = first.reason == Reason::Merge || healed.is_some_and(|at| before.epoch < at);
+    (!of_a_split).then_some((before, first))
 }
 
 /// Alone, and among too many people, there is none.
@@ -263,5 +275,54 @@ fn connection(line: LineState) -> Connection {
         LineState::Connecting | LineState::Down { .. } => {
             Connection { quality: Quality::Reconnecting, rtt_ms: None }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(epoch: u32, reason: Reason, by: u8) -> EpochRecord {
+        EpochRecord {
+            epoch,
+            term: 1,
+            reason,
+            who: Vec::new(),
+            by: None,
+            generator: Fingerprint([by; 32]),
+            made_here: false,
+            roster: Vec::new(),
+            wrapped: Vec::new(),
+            confirmed: 1,
+            members: 1,
+            acks: Vec::new(),
+            made_ms: 0,
+            all_confirmed_after_ms: None,
+            in_use_ms: None,
+            retired_ms: None,
+            erased_ms: None,
+        }
+    }
+
+    fn healed_in(epoch: u32) -> Option<Healing> {
+        Some(Healing { from_ms: 0, until_ms: Some(1), epoch: Some(epoch) })
+    }
+
+    #[test]
+    fn who_came_back_late_to_a_merge_is_told_of_a_split_and_of_no_takeover() {
+        let alone = [key(5, Reason::Timer, 1), key(6, Reason::Takeover, 2)];
+        let told = |journal: &[EpochRecord], split| {
+            changed_hands(journal, split).map(|(_, first)| first.epoch)
+        };
+        assert_eq!(told(&alone, None), Some(6));
+        assert_eq!(told(&alone, Some(Healing { from_ms: 0, until_ms: None, epoch: None })), Some(6));
+        let [a, b] = alone;
+        let merged = [a.clone(), b.clone(), key(7, Reason::Merge, 1)];
+        let late = [a, b, key(8, Reason::Join, 1)];
+        assert_eq!(told(&merged, healed_in(7)), None);
+        assert_eq!(told(&late, None), Some(8), "the control");
+        assert_eq!(told(&late, healed_in(7)), None);
+        let again = [key(8, Reason::Join, 1), key(9, Reason::Takeover, 3)];
+        assert_eq!(told(&again, healed_in(7)), Some(9));
     }
 }
