@@ -315,7 +315,10 @@ mod tests {
             changed_hands(journal, split).map(|(_, first)| first.epoch)
         };
         assert_eq!(told(&alone, None), Some(6));
-        assert_eq!(told(&alone, Some(Healing { from_ms: 0, until_ms: None, epoch: None })), Some(6));
+        assert_eq!(
+            told(&alone, Some(Healing { from_ms: 0, until_ms: None, epoch: None })),
+            Some(6)
+        );
         let [a, b] = alone;
         let merged = [a.clone(), b.clone(), key(7, Reason::Merge, 1)];
         let late = [a, b, key(8, Reason::Join, 1)];

@@ -88,6 +88,12 @@ impl Others {
         self.0.values().filter(lives).map(|other| other.h_e)
     }
 
+    /// Heads of branches whose generators were heard lately.
+    pub(crate) fn heard(&self, now_ms: u64) -> impl Iterator<Item = Hash> + '_ {
+        let lately = move |other: &&Other| now_ms <= other.last_ms + BRANCH_ALIVE_MS;
+        self.0.values().filter(lately).map(|other| other.h_e)
+    }
+
     /// Nobody answered there.
     pub(crate) fn failed(&mut self, fp: Fingerprint, now_ms: u64) {
         if let Some(other) = self.0.get_mut(&fp) {

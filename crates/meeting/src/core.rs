@@ -44,6 +44,8 @@ pub(crate) struct Core {
     /// The pairing code that this device shows.
     pub(crate) device: Option<Offer>,
     pub(crate) split: Option<Split>,
+    /// The head of the branch that this device moved to when it saw the split.
+    pub(crate) moved_into: Option<Hash>,
     /// Who may open the meeting, as the organizer signed it last.
     pub(crate) deputies: Option<DeputyList>,
     /// This device is to open the meeting when none is found: the organizer's, or a deputy's whose
@@ -167,6 +169,7 @@ impl Core {
             bundles: BundlesSeen::default(),
             device: None,
             split: None,
+            moved_into: None,
             deputies: None,
             opening,
             taken_over_from: None,

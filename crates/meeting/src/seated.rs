@@ -161,6 +161,12 @@ impl History {
         self.others.live(now_ms).any(|h| !self.chain.descends(&tip, &h))
     }
 
+    /// The same, while one that was tried in vain counts, too.
+    pub(crate) fn hears_beside(&self, now_ms: u64) -> bool {
+        let tip = self.chain.tip();
+        self.others.heard(now_ms).any(|h| !self.chain.descends(&tip, &h))
+    }
+
     /// The organizer says in which session it is. Signed in this one: no word from before can be
     /// shown in it. Its own, of a process before, leads the organizer nowhere.
     pub(crate) fn organizer_moved(&mut self, core: &Core, letter: &Letter) -> Result<(), Refusal> {

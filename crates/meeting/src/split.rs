@@ -15,6 +15,7 @@ impl Core {
         let theirs_ms = fork.theirs.map_or(ours.seen.wall_ms, |node| node.seen.wall_ms);
         let from_ms = ours.seen.wall_ms.min(theirs_ms);
         self.split = Some(Split { from_ms, until_ms: None, epoch: None });
+        self.moved_into = Some(*theirs);
         if let Some(generator) = s.chain.node(theirs).map(|node| node.link.generator().0) {
             let event = Event::SplitSeen { from_ms, their_h: *theirs, generator };
             self.journal.note(event, self.now);
@@ -41,6 +42,20 @@ impl Core {
             let event = Event::Merged { epoch, merged_h, from_ms, until_ms };
             self.journal.note(event, self.now);
         }
+        self.changed();
+    }
+
+    /// No other branch is heard any more, and none was named as one that ended in ours: this device
+    /// came to the others and the rest followed, or it is back where it was and cannot tell.
+    pub(crate) fn settle_split(&mut self, s: &History, epoch: u32) {
+        let lasts = self.split.filter(|split| split.until_ms.is_none());
+        let Some(Split { from_ms, .. }) = lasts else { return };
+        if self.offline_since_ms.is_some() || s.hears_beside(self.ms()) {
+            return;
+        }
+        let came = self.moved_into.is_some_and(|h| s.chain.descends(&s.chain.tip(), &h));
+        let until_ms = Some(self.now.wall_ms);
+        self.split = came.then_some(Split { from_ms, until_ms, epoch: Some(epoch) });
         self.changed();
     }
 }

@@ -94,6 +94,8 @@ pub(crate) struct Shown {
     pub(crate) host: bool,
     pub(crate) locked: bool,
     pub(crate) removed: Vec<Fingerprint>,
+    /// The user is told that the meeting is in two parts.
+    pub(crate) split: bool,
 }
 
 impl Shown {
@@ -110,6 +112,7 @@ impl Shown {
             host: snapshot.rights.host,
             locked: snapshot.locked,
             removed: snapshot.removed.iter().map(|r| r.fp).collect(),
+            split: snapshot.split.is_some_and(|split| split.until_ms.is_none()),
             lobby: snapshot.lobby.iter().map(|k| (k.request, k.fp)).collect(),
         }
     }

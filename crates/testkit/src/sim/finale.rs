@@ -13,6 +13,9 @@ use super::world::{Held, World};
 const PROBE_MS: u64 = 50;
 /// And they stay so for so long: longer than what was sent before is on its way.
 const TOGETHER_MS: u64 = 300;
+/// So long after that nobody says any more that the meeting is split: another branch lives for 6 s
+/// after its generator was heard.
+const TOLD_MS: u64 = 8_000;
 /// A locked meeting is unlocked, once in so long until it is.
 const DOOR_MS: u64 = 1_000;
 /// Speech after that: one packet each this often,
@@ -85,7 +88,12 @@ impl World<'_> {
         match self.together() {
             Ok(()) => {
                 let since_ms = *self.together_ms.get_or_insert(self.now_ms);
-                if self.now_ms < since_ms + TOGETHER_MS {
+                let split = self.told_of_a_split();
+                if let Some(at) = split.filter(|_| self.now_ms > since_ms + TOLD_MS) {
+                    let name = &self.devices[at].name;
+                    return Err(format!("{name} still says that the meeting is split"));
+                }
+                if split.is_some() || self.now_ms < since_ms + TOGETHER_MS {
                     self.queue.push(self.now_ms + PROBE_MS, Event::Probe);
                     return Ok(());
                 }
@@ -130,6 +138,12 @@ impl World<'_> {
         let mut live = self.devices.iter().filter_map(|d| d.shown()).filter(|shown| shown.live());
         let removed = live.any(|shown| shown.removed.contains(&fp));
         removed && self.devices[at].shown().is_none_or(|shown| shown.active.is_none())
+    }
+
+    /// Somebody whose user is told that the meeting is in two parts.
+    fn told_of_a_split(&self) -> Option<usize> {
+        let split = |at: &usize| self.devices[*at].shown().is_some_and(|shown| shown.split);
+        self.present().into_iter().find(split)
     }
 
     /// Hosts open the door again.

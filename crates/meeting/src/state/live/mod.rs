@@ -354,6 +354,9 @@ impl Live {
         }
         self.media.fall_silent(core, &mut self.seated);
         core.device_offer_ends();
+        if let Some(epoch) = self.seated.epochs.newest() {
+            core.settle_split(&self.seated.history, epoch.number);
+        }
         if self.stated_for != self.seated.chain.tip() {
             self.stated_for = self.seated.chain.tip();
             self.renew_standby(core);
