@@ -132,7 +132,7 @@ pub enum Output {
         /// The preimage.
         preimage: [u8; 32],
     },
-    /// Something on a board did not come: connect anew and read every board from its start.
+    /// Something on a board did not come: read every board from its start. The line stays.
     ReadAgain,
     /// Put a message on the board.
     Post(Envelope),

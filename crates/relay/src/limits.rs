@@ -50,6 +50,9 @@ pub struct Limits {
     /// Control bytes of one connection: those wraps at 2 KiB each. More makes the relay stop
     /// reading from it for a while.
     pub control_bytes: Rate,
+    /// Seconds that reading the boards again costs one connection, [`SECONDS_A_READ`] each time. A
+    /// member does so every 15 s at most, and a few times more when it changes the session.
+    pub reads: Rate,
     /// Media messages of one connection: 10 ms frames and what goes beside them. More is dropped.
     pub media: Rate,
     /// Media bytes of one connection: 64 kbit/s sent three times over in packets of 10 ms, with every
@@ -83,6 +86,7 @@ impl Default for Limits {
             bundle_age: Duration::from_secs(120 * 3600),
             control: Rate { per_second: 32, burst: 256 },
             control_bytes: Rate { per_second: 64 << 10, burst: 512 << 10 },
+            reads: Rate { per_second: 1, burst: 40 },
             media: Rate { per_second: 120, burst: 60 },
             media_bytes: Rate { per_second: 32 << 10, burst: 16 << 10 },
             media_queue: 25,
@@ -92,6 +96,9 @@ impl Default for Limits {
         }
     }
 }
+
+/// One reading of all boards stands for so many seconds of [`Limits::reads`].
+pub const SECONDS_A_READ: usize = 10;
 
 /// What a stored message costs beside its bytes: the map entry and the allocation around it.
 pub const ENTRY_OVERHEAD: usize = 160;

@@ -267,8 +267,8 @@ record! {
 }
 
 record! {
-    /// A message from a board, old or new, in order. One's own are not shown again on the
-    /// connection that posted them.
+    /// A message from a board, old or new, in order. One's own are not shown on the connection that
+    /// posted them, unless it asks with [`ReadAgain`].
     pub struct Delivered {
         /// The board.
         pub board_id: BoardId,
@@ -282,7 +282,8 @@ record! {
 }
 
 record! {
-    /// Everything that was on the board at the login (or when the board started) has been sent.
+    /// Everything that was on the board at the login, at [`ReadAgain`] or when the board started has
+    /// been sent.
     pub struct CaughtUp {
         /// The board.
         pub board_id: BoardId,
@@ -377,6 +378,15 @@ record! {
     }
 }
 
+record! {
+    /// Shows every board once more from its start, one's own messages included. Media goes on
+    /// meanwhile. Answered by [`Done`], then a [`CaughtUp`] for each.
+    pub struct ReadAgain {
+        /// Chosen by the client.
+        pub request: u32,
+    }
+}
+
 /// Declares an enumeration of records, encoded as `[tag, record]`.
 macro_rules! messages {
     ($(#[$meta:meta])* pub enum $name:ident { $($(#[$vmeta:meta])* $variant:ident($tag:literal, $record:ty)),* $(,)? }) => {
@@ -421,6 +431,8 @@ messages! {
         GetBundle(6, GetBundle),
         /// See [`DeleteBundle`].
         DeleteBundle(7, DeleteBundle),
+        /// See [`ReadAgain`].
+        ReadAgain(8, ReadAgain),
     }
 }
 

@@ -29,6 +29,11 @@ impl Boards {
         }
     }
 
+    /// All are read again.
+    pub(super) fn rewind(&mut self) {
+        self.0.iter_mut().for_each(|(_, at)| *at = 0);
+    }
+
     pub(super) fn session_of(&self, board_id: &BoardId) -> Option<SessionId> {
         self.0.iter().find(|(b, _)| b.board_id == *board_id).map(|(b, _)| b.session_id)
     }

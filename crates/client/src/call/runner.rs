@@ -288,11 +288,9 @@ impl Runner {
             (Output::FetchBundle { slot }, Some(tx)) => {
                 tx.get_bundle(slot).map(|request| self.bundle_requests.push((request, slot)))
             }
-            (Output::ReadAgain, _) => {
-                self.boards = Boards::default();
-                self.line.drop_link();
-                self.input(Input::Disconnected);
-                Ok(())
+            (Output::ReadAgain, tx) => {
+                self.boards.rewind();
+                tx.map_or(Ok(()), |tx| tx.read_again().map(drop))
             }
             (Output::Play { idx, media_ts, packet, copy }, _) => {
                 self.voice.play(idx.into(), media_ts, &packet, copy);

@@ -23,8 +23,8 @@ use standfast_wire::codec::{Blob, List, Text};
 use standfast_wire::limits::{MAX_BUNDLE, MAX_CONTROL, MAX_MEDIA};
 use standfast_wire::relay::{
     BoardPosition, BundleSlot, Challenge, DeleteBundle, EndSession, Envelope, ErrorCode, GetBundle,
-    Login, MeetingId, OpenSession, Post, PutBundle, SessionId, ToClient, ToRelay, VERSION, Welcome,
-    pack, pack_media, token_context,
+    Login, MeetingId, OpenSession, Post, PutBundle, ReadAgain, SessionId, ToClient, ToRelay,
+    VERSION, Welcome, pack, pack_media, token_context,
 };
 use tokio::time::timeout;
 
@@ -275,6 +275,15 @@ impl LinkTx {
     /// [`SendError`].
     pub fn end_session(&self, session_id: SessionId, preimage: [u8; 32]) -> Result<(), SendError> {
         self.control(&EndSession { session_id, preimage }.into())
+    }
+
+    /// Has every board shown again from its start, without a new connection. Answered by
+    /// [`ToClient::Done`], then [`ToClient::CaughtUp`] for each.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn read_again(&self) -> Result<u32, SendError> {
+        self.request(|request| ReadAgain { request })
     }
 
     /// Stores a prekey bundle. Answered by [`ToClient::Done`].

@@ -170,6 +170,11 @@ impl Room {
         self.devices.get_mut(name).unwrap().online = true;
         self.input(name, Input::Connected);
         self.input(name, Input::Boards(usize::from(!self.board.is_empty())));
+        self.show_boards(name);
+        self.run();
+    }
+
+    fn show_boards(&mut self, name: &'static str) {
         // What earlier connections of its own posted, too.
         for (from, envelope) in self.board.clone() {
             self.deliver(name, from, &envelope);
@@ -179,7 +184,6 @@ impl Room {
         for session_id in sessions {
             self.input(name, Input::CaughtUp { session_id });
         }
-        self.run();
     }
 
     pub fn disconnect(&mut self, name: &'static str) {
@@ -283,8 +287,7 @@ impl Room {
             Output::EndSession { .. } => self.ended = true,
             Output::ReadAgain => {
                 self.devices.get_mut(name).unwrap().reads += 1;
-                self.input(name, Input::Disconnected);
-                self.connect(name);
+                self.show_boards(name);
             }
             Output::FetchBundle { slot } => {
                 let blob = self.bundles.get(&slot).cloned();

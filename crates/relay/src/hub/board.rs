@@ -119,7 +119,9 @@ impl Board {
         let unread = self.entries.range((Bound::Included(cursor.next), Bound::Unbounded));
         for (seq, entry) in unread {
             cursor.next = seq + 1;
-            if entry.from != reader && entry.to.is_none_or(|to| to == *pseudonym) {
+            // One's own are shown to who reads again.
+            let again = cursor.catch_up_at.is_some_and(|at| *seq < at);
+            if (entry.from != reader || again) && entry.to.is_none_or(|to| to == *pseudonym) {
                 return Some(entry.message.clone());
             }
         }

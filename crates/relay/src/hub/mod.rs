@@ -30,7 +30,7 @@ use standfast_wire::relay::{
 use self::board::{Board, Cursor};
 use self::bundles::Bundles;
 use crate::bucket::Bucket;
-use crate::limits::Limits;
+use crate::limits::{Limits, SECONDS_A_READ};
 use crate::login::Admitted;
 
 /// A connection that has logged in. Numbers are never used twice.
@@ -49,7 +49,7 @@ pub enum Fault {
     /// A message that is too long for its channel.
     #[error("message too long")]
     TooLong,
-    /// A second login, or an envelope of another version.
+    /// A second login, an envelope of another version, or boards read again too often.
     #[error("not allowed here")]
     NotAllowed,
     /// It does not take its answers.
@@ -134,6 +134,7 @@ struct Connection {
     cursors: Vec<Cursor>,
     control: Bucket,
     control_bytes: Bucket,
+    reads: Bucket,
     media_rate: Bucket,
     media_bytes: Bucket,
     /// The driver was told that there is something to take, and has not yet found nothing.
@@ -406,7 +407,21 @@ impl Hub {
                     .with_bundles(id, |bundles, owner, _, _| bundles.delete(owner, delete.slot));
                 self.answer(id, request, result.map(|()| Done { request }));
             }
+            ToRelay::ReadAgain(read) => self.read_again(id, read.request, now)?,
         }
+        Ok(())
+    }
+
+    /// Costs what a board costs to send, so that it is taken seldom; who asks more often is to
+    /// connect anew.
+    fn read_again(&mut self, id: ConnectionId, request: u32, now: Duration) -> Result<(), Fault> {
+        let connection = self.connections.get_mut(&id).ok_or(Fault::Replaced)?;
+        if !connection.reads.take(SECONDS_A_READ, now) {
+            return Err(Fault::NotAllowed);
+        }
+        let boards = self.meetings.get(&connection.meeting).map_or(&[][..], |m| &m.boards);
+        connection.cursors = boards.iter().map(|board| board.cursor(None)).collect();
+        self.reply(id, Done { request });
         Ok(())
     }
 
@@ -624,6 +639,7 @@ impl Connection {
             cursors,
             control: Bucket::new(limits.control, now),
             control_bytes: Bucket::new(limits.control_bytes, now),
+            reads: Bucket::new(limits.reads, now),
             media_rate: Bucket::new(limits.media, now),
             media_bytes: Bucket::new(limits.media_bytes, now),
             woken: false,

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use standfast_wire::codec::Blob;
 use standfast_wire::limits::{MAX_BOX, MAX_BUNDLE, MAX_MEDIA};
 use standfast_wire::relay::{
-    DeleteBundle, Delivered, Envelope, GetBundle, PutBundle, SLOT_ACK, SLOT_HEARTBEAT, SLOT_LOG,
-    pack_media,
+    DeleteBundle, Delivered, Envelope, GetBundle, PutBundle, ReadAgain, SLOT_ACK, SLOT_HEARTBEAT,
+    SLOT_LOG, pack_media,
 };
 
 use super::*;
@@ -210,6 +210,45 @@ fn a_reconnect_reads_on_where_it_was() {
     let other = vec![BoardPosition { board_id: [0; 16], seq: 9 }];
     let elsewhere = w.join_with(MEETING, 2, other).unwrap();
     assert_eq!(w.texts(elsewhere), ["one", "two", "three"]);
+}
+
+#[test]
+fn who_reads_again_gets_the_whole_board_and_keeps_its_connection() {
+    let mut w = World::new(Limits::default());
+    let (a, b) = (w.join(1), w.join(2));
+    w.open(a);
+    w.post(a, SLOT_LOG, None, "one");
+    w.post(b, SLOT_LOG, None, "mine");
+    assert_eq!(w.texts(b), ["one"]);
+    w.say(b, ReadAgain { request: 7 });
+    w.post(b, SLOT_LOG, None, "mine, later");
+    let heard = w.heard(b);
+    assert!(heard.iter().any(|m| matches!(m, ToClient::Done(done) if done.request == 7)));
+    let at = |wanted: &str| {
+        let is = |m: &ToClient| matches!(m, ToClient::Delivered(d) if text(d) == wanted);
+        heard.iter().position(is)
+    };
+    let caught_up = heard.iter().position(|m| matches!(m, ToClient::CaughtUp(_)));
+    assert!(at("one") < at("mine") && at("mine") < caught_up && at("one").is_some());
+    assert_eq!(at("mine, later"), None, "it is no part of what was there");
+    assert!(w.heard(a).iter().all(|m| !matches!(m, ToClient::PeerGone(_))));
+    w.post(a, SLOT_LOG, None, "two");
+    assert_eq!(w.texts(b), ["two"], "once");
+}
+
+#[test]
+fn who_reads_again_and_again_is_closed() {
+    let mut w = World::new(Limits::default());
+    let a = w.join(1);
+    let read = |w: &mut World| {
+        let message = Bytes::from(pack(&ToRelay::from(ReadAgain { request: 0 })));
+        w.hub.receive(a, &message, w.now)
+    };
+    let times = (0..100).take_while(|_| read(&mut w).is_ok()).count();
+    assert!((3..10).contains(&times), "{times}");
+    assert_eq!(read(&mut w), Err(Fault::NotAllowed));
+    w.now += secs(15);
+    assert!(read(&mut w).is_ok(), "as often as a member does");
 }
 
 #[test]
@@ -529,6 +568,7 @@ fn any_message() -> impl Strategy<Value = ToRelay> {
             blob: Blob::new(vec![0; len]).unwrap(),
         })),
         small().prop_map(|slot| ToRelay::from(GetBundle { request: 0, slot: [slot; 32] })),
+        Just(ToRelay::from(ReadAgain { request: 0 })),
         small().prop_map(|slot| ToRelay::from(DeleteBundle { request: 0, slot: [slot; 32] })),
     ]
 }

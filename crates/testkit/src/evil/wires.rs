@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 use standfast_meeting::{Input, Output};
 use standfast_wire::codec::{Blob, from_bytes};
 use standfast_wire::relay::{
-    EndSession, GetBundle, OpenSession, Packet, Post, PutBundle, ToClient, ToRelay, pack_media,
+    EndSession, GetBundle, OpenSession, Packet, Post, PutBundle, ReadAgain, ToClient, ToRelay,
+    pack_media,
 };
 
 use super::forge::unbox;
@@ -68,10 +69,7 @@ impl Stage {
                 self.frames.push((who, frame.clone()));
                 return line.map_or(Ok(()), |l| self.relay.bytes(l, pack_media(&frame), now));
             }
-            Output::ReadAgain => {
-                self.disconnect(who)?;
-                return self.connect(who);
-            }
+            Output::ReadAgain => ToRelay::from(ReadAgain { request }),
             Output::Play { idx, packet, .. } => {
                 self.device(who)?.heard.push((idx, packet));
                 return Ok(());

@@ -3,7 +3,9 @@
 use standfast_meeting::{Input, Output, Phase};
 use standfast_wire::codec::Blob;
 use standfast_wire::control::Kind;
-use standfast_wire::relay::{EndSession, GetBundle, OpenSession, Post, PutBundle, ToRelay, pack};
+use standfast_wire::relay::{
+    EndSession, GetBundle, OpenSession, Post, PutBundle, ReadAgain, ToRelay, pack,
+};
 
 use super::device::Shown;
 use super::queue::{Event, Happening};
@@ -158,7 +160,7 @@ impl World<'_> {
                 }
             }
             Output::Media(frame) => self.media(at, frame, under)?,
-            Output::ReadAgain => self.read_again(at)?,
+            Output::ReadAgain => self.read_again(at),
             Output::StorePrekey { bundle_id, private, slot, blob } => {
                 self.devices[at].keychain.insert(bundle_id, private);
                 let blob = Blob::new(blob).map_err(|_| "a bundle that is too long")?;
@@ -189,12 +191,13 @@ impl World<'_> {
         }
     }
 
-    pub(crate) fn read_again(&mut self, at: usize) -> Held {
+    fn read_again(&mut self, at: usize) {
         self.say(|w| format!("{} reads the boards again", w.devices[at].name));
-        let Some(process) = self.devices[at].process.as_mut() else { return Ok(()) };
-        process.boards = Default::default();
-        self.figures.read_again += 1;
-        self.drop_line(at)
+        if let Some(process) = self.devices[at].process.as_mut() {
+            process.boards.rewind();
+            self.figures.read_again += 1;
+        }
+        self.request(at, |request| ReadAgain { request }.into());
     }
 
     /// Gives up the connection, or the attempt at one; a new one is made at once.
