@@ -43,8 +43,16 @@ impl Beside {
         due && room
     }
 
-    /// Asks for the boards from their start, a few times at most: the line is made anew for it, and
-    /// everyone with the link can post the organizer's word again.
+    /// Somebody with the link shows life in a session whose Open did not come.
+    fn miss_open(&mut self, core: &mut Core, envelope: &Envelope) {
+        let control = core.cfg.link.control(&envelope.session_id);
+        if core.has_read(&envelope.session_id) && open_envelope(&control, envelope).is_ok() {
+            self.read_again(core);
+        }
+    }
+
+    /// Asks for the boards from their start, a few times at most: everyone with the link can post the
+    /// organizer's word again.
     fn read_again(&mut self, core: &mut Core) {
         if self.reads < MOVED_READS_MAX && core.read_again() {
             self.reads += 1;
@@ -140,7 +148,9 @@ impl Live {
         if !here || self.is_alone(core) {
             return;
         }
-        let Some(other) = core.known_session(&envelope.session_id) else { return };
+        let Some(other) = core.known_session(&envelope.session_id) else {
+            return self.beside.miss_open(core, envelope);
+        };
         let by_another = open_envelope(&other.control, envelope)
             .is_ok_and(|letter| letter.kind == Kind::Heartbeat && letter.from != core.me());
         if by_another && self.beside.may_tell(other.id(), core.ms()) {
