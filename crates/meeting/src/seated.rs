@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use standfast_crypto::{Fingerprint, PublicIdentity, Secret};
 use standfast_wire::control::{
-    Arrived, EpochAnnounce, Hash, Heartbeat, KeyAck, Kind, Moved, Role as Part,
+    Arrived, EpochAnnounce, Hash, Heartbeat, KeyAck, Kind, Moved, Role as Part, State,
 };
 use standfast_wire::relay::{Envelope, SLOT_ACK, SLOT_LOG};
 
 use crate::branch::Others;
-use crate::chain::{Chain, Link, Verified};
+use crate::chain::{Chain, Link, Node, Verified};
 use crate::core::Core;
 use crate::door::Door;
 use crate::epoch::{Epoch, Epochs};
+use crate::limits::FORGET_MS;
 use crate::peers::Peers;
 use crate::posted::Posted;
 use crate::recent::Recent;
@@ -159,6 +160,22 @@ impl History {
     pub(crate) fn goes_on_beside(&self, now_ms: u64) -> bool {
         let tip = self.chain.tip();
         self.others.live(now_ms).any(|h| !self.chain.descends(&tip, &h))
+    }
+
+    /// Whether somebody was dropped so lately that their device still has the key: without a goodbye,
+    /// and not removed.
+    pub(crate) fn lost_lately(&self, now_ms: u64) -> bool {
+        let path = self.chain.path(&self.chain.tip());
+        let mut steps = path.iter().zip(path.iter().skip(1).map(|before| &before.link));
+        let lately = |node: &Node| now_ms < node.seen.mono_ms + FORGET_MS;
+        let dropped = |node: &Node, before: &Link| {
+            node.link.left.iter().any(|fp| {
+                let entry = before.entry_of(*fp).filter(|e| e.state != State::Invited);
+                entry.is_some_and(|e| !self.goodbyes.contains(&e.join_h))
+                    && !node.link.statements.removed.contains_key(fp)
+            })
+        };
+        steps.any(|(node, before)| lately(node) && dropped(node, before))
     }
 
     /// The same, while one that was tried in vain counts, too.

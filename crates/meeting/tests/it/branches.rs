@@ -72,6 +72,31 @@ fn an_ack_that_did_not_come_is_read_again() {
 }
 
 #[test]
+fn who_leaves_alone_after_a_split_ends_nothing_for_those_on_the_other_side() {
+    let mut room = meeting(&["mina", "leo"]);
+    split(&mut room, &["mina", "leo"]);
+    // She is alone once the others are dropped.
+    room.pass(24_000);
+    assert_eq!(room.see("ines").members.len(), 1, "the control");
+    room.command("ines", Command::Leave);
+    room.pass(2_000);
+    assert_eq!(room.see("ines").phase, Phase::Left(LeftWhy::Left));
+    heal(&mut room, &["mina", "leo"]);
+    room.pass(40_000);
+    assert_eq!(room.hearers("mina", 96_000), ["leo"]);
+}
+
+#[test]
+fn who_leaves_alone_after_goodbyes_ends_the_meeting() {
+    let mut room = meeting(&["mina"]);
+    room.command("mina", Command::Leave);
+    room.pass(3_000);
+    room.command("ines", Command::Leave);
+    room.pass(2_000);
+    assert_eq!(room.see("ines").phase, Phase::Left(LeftWhy::Ended));
+}
+
+#[test]
 fn a_split_is_told_in_its_own_session_only() {
     let mut room = meeting(&["mina", "leo"]);
     split(&mut room, &["mina"]);

@@ -231,9 +231,11 @@ impl Live {
         Some(heir)
     }
 
-    /// Whoever looks after the key hands it on; alone, the meeting is over.
+    /// Whoever looks after the key hands it on; alone, the meeting is over. Not while somebody may
+    /// come back who was cut off, perhaps with others: they go on.
     fn leave(&mut self, core: &mut Core) -> Result<Step, Refusal> {
-        if matches!(self.role, Role::Generator(_)) && self.hand_over(core).is_none() {
+        let alone = matches!(self.role, Role::Generator(_)) && self.hand_over(core).is_none();
+        if alone && !self.seated.lost_lately(core.ms()) {
             return self.end(core);
         }
         Ok(Step::Out(LeftWhy::Left))
