@@ -241,6 +241,26 @@ impl Chain {
             && !node.link.roster().iter().any(|e| barred(Fingerprint(e.fp)))
     }
 
+    /// The newest announce of another branch that removes somebody from the head's, by an order that
+    /// this device has seen and the head's branch never knew of. Not one that removes `me`.
+    pub(crate) fn untold_removal(&self, me: Fingerprint) -> Option<Hash> {
+        let (tip, head) = (self.tip(), self.head_node()?);
+        let untold = |fp: &Fingerprint| {
+            !head.removals.stand_for(*fp) && self.removals.stand_against(&head.removals, *fp)
+        };
+        let untold: Vec<_> = self.removals.standing().filter(untold).collect();
+        if untold.is_empty() {
+            return None;
+        }
+        let tells = |n: &&Node| {
+            let removed = self.merged_removed(&tip, Some(&n.link.h));
+            !removed.contains(&me) && untold.iter().any(|fp| removed.contains(fp))
+        };
+        let beside = |n: &&Node| !self.descends(&n.link.h, &tip);
+        let told = self.aside().into_iter().filter(beside).filter(tells);
+        told.max_by_key(|n| (n.link.number(), n.link.h)).map(|n| n.link.h)
+    }
+
     /// Recorded links that build on the head.
     pub(crate) fn next(&self) -> impl Iterator<Item = &Node> {
         let tip = self.tip();

@@ -72,6 +72,45 @@ fn an_ack_that_did_not_come_is_read_again() {
 }
 
 #[test]
+fn a_removal_that_only_one_has_seen_comes_with_them_into_the_branch_that_goes_on() {
+    let mut room = team();
+    let leo = identity("leo").fingerprint();
+    split(&mut room, &["mina", "jonas"]);
+    room.pass(30_000);
+    room.command("mina", Command::Remove(leo));
+    room.pass(2_000);
+    assert!(room.see("jonas").removed.iter().any(|r| r.fp == leo), "the control");
+    // Nobody on the other side ever gets what that branch announced, nor what is said of it.
+    let reader = room.reader();
+    let lost: Vec<_> = [identity("mina"), identity("jonas")].map(|i| i.fingerprint().0).to_vec();
+    let of_the_branch: Vec<_> = room
+        .board
+        .iter()
+        .filter(|(_, e)| lost.contains(&reader(e).from) && reader(e).kind == Kind::Announce)
+        .map(|(_, e)| e.sealed.clone())
+        .collect();
+    room.devices.remove("mina");
+    room.disconnect("leo");
+    room.pass(30_000);
+    let hidden = of_the_branch.clone();
+    room.tamper = Some(Box::new(move |to, envelope| {
+        (to == "jonas" || !hidden.contains(&envelope.sealed)).then(|| envelope.clone())
+    }));
+    room.disconnect("jonas");
+    room.connect("jonas");
+    room.pass(40_000);
+    assert_eq!(room.hearers("ines", 96_000), ["jonas"], "he came to her");
+    assert!(room.see("ines").removed.is_empty(), "who does not know");
+    room.connect("leo");
+    room.pass(5_000);
+    assert!(room.see("ines").members.iter().any(|m| m.name == "leo"), "and lets him in again");
+    room.tamper = None;
+    room.pass(60_000);
+    assert!(room.see("ines").removed.iter().any(|r| r.fp == leo));
+    assert_eq!(room.hearers("ines", 96_002), ["jonas"]);
+}
+
+#[test]
 fn who_leaves_alone_after_a_split_ends_nothing_for_those_on_the_other_side() {
     let mut room = meeting(&["mina", "leo"]);
     split(&mut room, &["mina", "leo"]);

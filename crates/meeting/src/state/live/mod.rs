@@ -407,6 +407,9 @@ impl Live {
         {
             generator.merge(h);
         }
+        if let Some(h) = self.seated.chain.untold_removal(core.me()) {
+            generator.merge(h);
+        }
         if let Err(refusal) = generator.tick(core, &mut self.seated) {
             core.refused(refusal);
         }
