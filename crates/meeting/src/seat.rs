@@ -12,6 +12,7 @@ use standfast_wire::relay::{Envelope, SLOT_LOG};
 use crate::chain::Link;
 use crate::config::Part;
 use crate::core::Core;
+use crate::limits::READ_AGAIN_MS;
 use crate::session::{Session, ident_of, open_envelope, wire_bundle};
 use crate::{Output, Refusal};
 
@@ -27,6 +28,7 @@ pub(crate) struct Seat {
     bundles: Vec<PrivateBundle>,
     /// As posted, for a connection that broke on the way.
     last_ack: Option<Envelope>,
+    ack_replaced_ms: Option<u64>,
     chain: Option<(([u8; 16], u32), ReceiveChain)>,
 }
 
@@ -73,6 +75,7 @@ impl Seat {
             msk,
             bundles: vec![bundle],
             last_ack: None,
+            ack_replaced_ms: None,
             chain: None,
         }
     }
@@ -155,6 +158,16 @@ impl Seat {
     pub(crate) fn acked(&mut self, core: &Core) {
         if let Some(Output::Post(envelope)) = core.out.back() {
             self.last_ack = Some(envelope.clone());
+        }
+    }
+
+    /// An older ack of this device came: a relay that joined two boards, or shows an old one, has it
+    /// in place of the last one, which those who come or read again do not get. Seldom, for everyone
+    /// with the link can make it seem so.
+    pub(crate) fn ack_replaced(&mut self, core: &mut Core) {
+        if self.ack_replaced_ms.is_none_or(|at| core.ms() >= at + READ_AGAIN_MS) {
+            self.ack_replaced_ms = Some(core.ms());
+            self.repeat_ack(core);
         }
     }
 

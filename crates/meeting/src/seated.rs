@@ -402,6 +402,15 @@ impl Seated {
         Ok(Some(acked))
     }
 
+    /// An ack of this device as the board has it.
+    pub(crate) fn own_ack(&mut self, core: &mut Core, letter: &Letter) -> Result<(), Refusal> {
+        let claimed: KeyAck = standfast_wire::codec::from_bytes(&letter.body)?;
+        if self.epochs.newest().is_some_and(|newest| newest.h != claimed.h_e) {
+            self.seat.ack_replaced(core);
+        }
+        Ok(())
+    }
+
     /// Members that have arrived in the first epoch; the first naming of an idx counts.
     pub(crate) fn arrive(
         &mut self,

@@ -28,6 +28,9 @@ impl Live {
         match letter.kind {
             Kind::Join => self.join(core, poster, envelope, &letter)?,
             Kind::Ack => {
+                if letter.from == core.me() {
+                    self.seated.own_ack(core, &letter)?;
+                }
                 if let (Some(acked), Role::Generator(generator)) =
                     (self.seated.ack(core, letter)?, &mut self.role)
                 {
