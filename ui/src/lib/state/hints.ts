@@ -1,4 +1,4 @@
-/** Shows each hint of the back end once, for as long as it holds. */
+/** Shows each hint of the back end once, and takes it away when it no longer holds. */
 import type { Command, DeviceKind, Hint } from "$lib/ipc/bindings";
 import { w } from "$lib/words";
 import { app } from "./app.svelte";
@@ -12,10 +12,11 @@ function use(what: DeviceKind, id: string): Command {
   return { kind: what === "microphone" ? "choose_input" : "choose_output", device: { kind: "fixed", id } };
 }
 
-function show(hint: Hint): void {
+function show(hint: Hint, about: string): void {
   const choose = { label: w.hints.choose, run: () => app.go({ kind: "settings", page: "audio" }) };
   switch (hint.kind) {
     case "talking_while_muted":
+      // Speech has pauses: the button is not taken away while somebody reaches for it.
       toasts.show({
         text: w.hints.talkingWhileMuted,
         icon: "mic-off",
@@ -23,41 +24,46 @@ function show(hint: Hint): void {
       });
       break;
     case "dead_microphone":
-      toasts.show({ text: w.hints.deadMicrophone(hint.device), icon: "mic", action: choose });
+      toasts.show({ text: w.hints.deadMicrophone(hint.device), icon: "mic", about, action: choose });
       break;
     case "noisy_microphone":
-      toasts.show({ text: w.hints.noisyMicrophone(hint.device), icon: "mic", action: choose });
+      toasts.show({ text: w.hints.noisyMicrophone(hint.device), icon: "mic", about, action: choose });
       break;
     case "device_gone":
       toasts.show({
         text: hint.using === null ? w.hints.deviceGoneNone[hint.what] : w.hints.deviceGone(hint.device, hint.using),
         icon: ICONS[hint.what],
+        about,
         action: choose,
       });
       break;
     case "device_busy":
-      toasts.show({ text: w.hints.deviceBusy[hint.what], icon: ICONS[hint.what], action: choose });
+      toasts.show({ text: w.hints.deviceBusy[hint.what], icon: ICONS[hint.what], about, action: choose });
       break;
     case "device_arrived":
       toasts.show({
         text: w.hints.deviceArrived(hint.device.name),
         icon: ICONS[hint.what],
+        about,
         action: { label: w.hints.use, run: () => void app.send(use(hint.what, hint.device.id)) },
       });
       break;
     case "relay_limited":
-      toasts.show({ text: w.hints.relayLimited, icon: "relay" });
+      toasts.show({ text: w.hints.relayLimited, icon: "relay", about });
   }
 }
 
 export function showHints(hints: Hint[]): void {
-  const now = new Set(hints.map((hint) => JSON.stringify(hint)));
-  for (const old of shown) if (!now.has(old)) shown.delete(old);
-  for (const hint of hints) {
-    const key = JSON.stringify(hint);
-    if (shown.has(key)) continue;
-    shown.add(key);
-    show(hint);
+  const now = new Map(hints.map((hint) => [JSON.stringify(hint), hint]));
+  for (const old of shown) {
+    if (now.has(old)) continue;
+    shown.delete(old);
+    toasts.settle(old);
+  }
+  for (const [about, hint] of now) {
+    if (shown.has(about)) continue;
+    shown.add(about);
+    show(hint, about);
   }
 }
 

@@ -35,8 +35,10 @@ class Toasts {
     this.timers.set(id, setTimeout(() => this.drop(id), STAYS_MS));
   }
 
+  /** Takes away what is about this, unless somebody is at it. */
   settle(about: string): void {
-    for (const toast of this.list.filter((t) => t.about === about)) this.drop(toast.id);
+    const settled = this.list.filter((toast) => toast.about === about && this.timers.has(toast.id));
+    for (const { id } of settled) this.drop(id);
   }
 
   drop(id: number): void {
