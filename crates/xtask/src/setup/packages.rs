@@ -30,6 +30,7 @@ const STAGE: &[&str] = &[
     "pulseaudio",
     "pulseaudio-utils",
     "webkit2gtk-driver",
+    "xdotool",
     "xvfb",
 ];
 

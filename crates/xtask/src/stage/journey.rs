@@ -223,6 +223,15 @@ pub(crate) async fn unmute(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Closes the microphone, if it is not.
+pub(crate) async fn mute(app: &App) -> anyhow::Result<()> {
+    if app.attribute("mute", "data-microphone").await?.as_deref() == Some("open") {
+        app.click("mute").await?;
+        app.see("[data-testid=mute][data-microphone=muted]").await?;
+    }
+    Ok(())
+}
+
 /// Leaves, and waits until every key is erased.
 pub(crate) async fn leave(app: &App) -> anyhow::Result<()> {
     app.click("leave").await?;

@@ -123,6 +123,16 @@ impl Session {
         Child::start("picture", &mut command, &self.logs)?.finish(PART_LIMIT).await
     }
 
+    /// Presses a key or lets it go, as X names it, whatever window has the keyboard.
+    ///
+    /// # Errors
+    /// When the display does not take it.
+    pub(crate) async fn key(&self, does: &str, key: &str) -> anyhow::Result<()> {
+        let mut command = self.command("xdotool");
+        command.args([does, key]);
+        Child::start("key", &mut command, &self.logs)?.finish(PART_LIMIT).await
+    }
+
     /// Where the app of a person writes what it counted.
     pub(crate) fn report(&self, profile: &str) -> PathBuf {
         self.logs.join(format!("report-{profile}.jsonl"))

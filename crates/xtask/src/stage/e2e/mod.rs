@@ -6,6 +6,7 @@ mod deputy;
 mod key;
 mod meeting;
 mod split;
+mod talk;
 
 use crate::app::App;
 use crate::gate::Gate;
@@ -25,6 +26,7 @@ enum Check {
     SameCode,
     Fingerprints,
     Voices,
+    TalkKey,
     Confined,
     Spoken,
     Removal,
@@ -41,12 +43,13 @@ enum Check {
 }
 
 /// The checks in their order, by name. Each builds on those before it.
-const CHECKS: [(Check, &str); 18] = [
+const CHECKS: [(Check, &str); 19] = [
     (Check::Identities, "first run makes an identity in the keychain"),
     (Check::Together, "a standup is created and joined through its link"),
     (Check::SameCode, "both windows show the same meeting code and epoch"),
     (Check::Fingerprints, "each window shows the fingerprint that the other has"),
     (Check::Voices, "speech is heard in both directions"),
+    (Check::TalkKey, "a key of the whole desktop opens the microphone while it is held"),
     (Check::Confined, "the page reaches nothing but its two commands"),
     (Check::Spoken, "three spoken words are the same in both windows"),
     (Check::Removal, "who is removed stays out until the organizer lets them ask again"),
@@ -122,6 +125,7 @@ impl Test {
             Check::SameCode => self.same_code().await,
             Check::Fingerprints => self.fingerprints().await,
             Check::Voices => self.voices().await,
+            Check::TalkKey => self.talk_key().await,
             Check::Confined => self.confined().await,
             Check::Spoken => self.spoken().await,
             Check::Removal => self.removal().await,
