@@ -82,6 +82,11 @@ impl Line {
         self.tx()?.round_trip().and_then(|rtt| u32::try_from(rtt.as_millis()).ok())
     }
 
+    /// Gives up the connection, to be made anew.
+    pub(super) fn drop_link(&mut self) {
+        self.link = None;
+    }
+
     /// What comes next; makes a connection when there is none. Safe to cancel.
     pub(super) async fn next(&mut self, have: impl FnOnce() -> Vec<BoardPosition>) -> LineEvent {
         if let Some((_, rx)) = &mut self.link {
