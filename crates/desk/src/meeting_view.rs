@@ -210,7 +210,8 @@ fn changed_hands(
     let pairs = journal.iter().zip(journal.iter().skip(1)).rev();
     let (before, first) = pairs.into_iter().find(|(a, b)| a.generator != b.generator)?;
     let healed = split.and_then(|split| split.epoch);
-    let of_a_split = first.reason == Reason::Merge || healed.is_some_and(|at| before.epoch < at);
+    let of_a_split = first.reason == Reason::Merge
+        || healed.is_some_and(|at| before.epoch < at || first.epoch <= at);
     (!of_a_split).then_some((before, first))
 }
 
@@ -325,6 +326,9 @@ mod tests {
         assert_eq!(told(&merged, healed_in(7)), None);
         assert_eq!(told(&late, None), Some(8), "the control");
         assert_eq!(told(&late, healed_in(7)), None);
+        // Who came to a branch with lower numbers, which no announce joined.
+        let lower = [key(12, Reason::Timer, 2), key(8, Reason::Join, 1)];
+        assert_eq!(told(&lower, healed_in(8)), None);
         let again = [key(8, Reason::Join, 1), key(9, Reason::Takeover, 3)];
         assert_eq!(told(&again, healed_in(7)), Some(9));
     }

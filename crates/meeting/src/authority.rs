@@ -3,7 +3,7 @@
 //! Whatever needs a host is carried out by the generator only with a host's signed [`Order`] in its
 //! announce, its own included, so that everyone sees and checks who wanted it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use standfast_crypto::Fingerprint;
 use standfast_wire::codec::from_bytes;
@@ -21,8 +21,8 @@ pub(crate) struct Statements {
     pub(crate) admitted: BTreeMap<Hash, Fingerprint>,
     /// Removed, and by whom.
     pub(crate) removed: BTreeMap<Fingerprint, Fingerprint>,
-    /// Removed ones who may ask again.
-    pub(crate) readmitted: BTreeSet<Fingerprint>,
+    /// Removed ones who may ask again, and the head that the organizer saw: what came after it stands.
+    pub(crate) readmitted: BTreeMap<Fingerprint, Hash>,
     /// Locked or unlocked, and by whom.
     pub(crate) locked: Option<(bool, Fingerprint)>,
     /// Bots whose key is taken (`false`) or given (`true`), and by whom.
@@ -149,7 +149,8 @@ fn what_of(carried: &Carried) -> Option<What> {
 
 /// Whether the author may state this.
 fn may(session: &Session, path: &[&Node], stated: &Stated) -> bool {
-    let Some(head) = path.first().map(|node| &node.link) else { return false };
+    let Some(node) = path.first() else { return false };
+    let head = &node.link;
     let organizer = session.organizer.fingerprint();
     let holds = |fp: Fingerprint| head.entry_of(fp);
     // Whoever is not on the roster has no say: somebody who left, or was removed a moment ago.
@@ -161,7 +162,10 @@ fn may(session: &Session, path: &[&Node], stated: &Stated) -> bool {
     match &stated.what {
         What::Order(order) => match order.act {
             Act::Readmit => stated.from == organizer,
-            Act::Remove => host && Fingerprint(order.target) != organizer,
+            Act::Remove => {
+                let target = Fingerprint(order.target);
+                host && target != organizer && node.is_removable(target)
+            }
             Act::OffRecord => {
                 let bot = holds(Fingerprint(order.target));
                 host || bot.is_some_and(|bot| bot.owner == Some(stated.from.0))
@@ -198,14 +202,14 @@ pub(crate) fn statements(
 
 impl Statements {
     fn add(&mut self, session: &Session, stated: Stated) -> Result<(), Refusal> {
-        let by = stated.from;
+        let (by, at_h) = (stated.from, stated.at_h);
         match stated.what {
             What::Order(order) => {
                 let target = Fingerprint(order.target);
                 match order.act {
                     Act::Admit => drop(self.admitted.insert(order.target, by)),
                     Act::Remove => drop(self.removed.insert(target, by)),
-                    Act::Readmit => drop(self.readmitted.insert(target)),
+                    Act::Readmit => drop(self.readmitted.insert(target, at_h)),
                     Act::Lock => self.locked = Some((true, by)),
                     Act::Unlock => self.locked = Some((false, by)),
                     Act::OffRecord => drop(self.record.insert(target, (false, by))),

@@ -88,9 +88,10 @@ impl Others {
         self.0.values().filter(lives).map(|other| other.h_e)
     }
 
-    /// Heads of branches whose generators were heard lately.
+    /// The same, with those that did not answer.
     pub(crate) fn heard(&self, now_ms: u64) -> impl Iterator<Item = Hash> + '_ {
-        let lately = move |other: &&Other| now_ms <= other.last_ms + BRANCH_ALIVE_MS;
+        let lately =
+            move |other: &&Other| other.beats >= 2 && now_ms <= other.last_ms + BRANCH_ALIVE_MS;
         self.0.values().filter(lately).map(|other| other.h_e)
     }
 

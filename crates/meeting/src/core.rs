@@ -16,6 +16,7 @@ use crate::journal::{Event, Journal};
 use crate::limits::{READ_AGAIN_MS, REVIVALS_MAX, TRIED_MAX};
 use crate::prekey::BundlesSeen;
 use crate::session::{Session, open_envelope};
+use crate::split::MovedInto;
 use crate::{Config, Counters, Now, Opening, Output, Pulse, Refusal, Split};
 
 pub(crate) struct Core {
@@ -44,8 +45,8 @@ pub(crate) struct Core {
     /// The pairing code that this device shows.
     pub(crate) device: Option<Offer>,
     pub(crate) split: Option<Split>,
-    /// The head of the branch that this device moved to when it saw the split.
-    pub(crate) moved_into: Option<Hash>,
+    /// The branch that this device moved to when it saw the split.
+    pub(crate) moved_into: Option<MovedInto>,
     /// Who may open the meeting, as the organizer signed it last.
     pub(crate) deputies: Option<DeputyList>,
     /// This device is to open the meeting when none is found: the organizer's, or a deputy's whose
@@ -262,8 +263,11 @@ impl Core {
 
     /// Somebody looks after the key of another session, while nobody does here: a member that took
     /// over just when the organizer found the session dead and opened this, or the one that this
-    /// device tried before two others.
+    /// device tried before two others. What is shown from a board says nothing of now.
     pub(crate) fn beats_beside(&mut self, envelope: &Envelope) {
+        if !self.has_read(&envelope.session_id) {
+            return;
+        }
         let control = self.cfg.link.control(&envelope.session_id);
         let beats =
             open_envelope(&control, envelope).is_ok_and(|letter| letter.kind == Kind::Heartbeat);

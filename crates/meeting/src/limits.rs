@@ -145,8 +145,11 @@ pub const SHOW_MS: u64 = 500;
 /// there this often.
 pub const ALIVE_MS: u64 = 5_000;
 
+/// For a sign of life of somebody whom no announce that came lists, so often at most: everyone with
+/// the link can make one.
+pub const STRANGER_READS_MAX: u8 = 8;
 /// When something is missing on a board it is read from its start, at most this often.
-pub const READ_AGAIN_MS: u64 = 15_000;
+pub const READ_AGAIN_MS: u64 = 10_000;
 
 /// Sessions of one meeting that a device remembers to have tried: four times what a relay keeps.
 pub const TRIED_MAX: usize = 16;

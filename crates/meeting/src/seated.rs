@@ -13,7 +13,7 @@ use crate::chain::{Chain, Link, Node, Verified};
 use crate::core::Core;
 use crate::door::Door;
 use crate::epoch::{Epoch, Epochs};
-use crate::limits::FORGET_MS;
+use crate::limits::{FORGET_MS, STRANGER_READS_MAX};
 use crate::peers::Peers;
 use crate::posted::Posted;
 use crate::recent::Recent;
@@ -71,6 +71,8 @@ pub(crate) struct History {
     pub(crate) board_lost: bool,
     /// The session in which the organizer says that it is.
     pub(crate) moved_to: Option<Hash>,
+    /// How often the board was read for a sign of life of somebody whom no announce here lists.
+    pub(crate) stranger_reads: u8,
 }
 
 impl History {
@@ -87,6 +89,7 @@ impl History {
             goodbyes: BTreeSet::new(),
             board_lost: false,
             moved_to: None,
+            stranger_reads: 0,
         }
     }
 
@@ -146,13 +149,14 @@ impl History {
                 Ok(())
             }
             // Its announces did not come: they may lie on the board.
-            None if self.chain.has_seen(letter.from) => {
-                if core.has_read(&self.session.id()) {
-                    core.read_again();
+            None => {
+                let seen = self.chain.has_seen(letter.from);
+                let due = seen || self.stranger_reads < STRANGER_READS_MAX;
+                if due && core.has_read(&self.session.id()) && core.read_again() && !seen {
+                    self.stranger_reads += 1;
                 }
-                Err(Refusal::Stale)
+                Err(if seen { Refusal::Stale } else { Refusal::NotAllowed })
             }
-            None => Err(Refusal::NotAllowed),
         }
     }
 

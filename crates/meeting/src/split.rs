@@ -5,7 +5,16 @@ use standfast_wire::control::{Hash, Reason};
 use crate::Split;
 use crate::core::Core;
 use crate::journal::Event;
+use crate::limits::BRANCH_ALIVE_MS;
 use crate::seated::History;
+
+/// The branch that a device moved to.
+pub(crate) struct MovedInto {
+    head: Hash,
+    at_ms: u64,
+    /// Of its first key after that.
+    epoch: Option<u32>,
+}
 
 impl Core {
     /// This device moves to another branch. One that builds on its own head is no split.
@@ -15,7 +24,7 @@ impl Core {
         let theirs_ms = fork.theirs.map_or(ours.seen.wall_ms, |node| node.seen.wall_ms);
         let from_ms = ours.seen.wall_ms.min(theirs_ms);
         self.split = Some(Split { from_ms, until_ms: None, epoch: None });
-        self.moved_into = Some(*theirs);
+        self.moved_into = Some(MovedInto { head: *theirs, at_ms: self.ms(), epoch: None });
         if let Some(generator) = s.chain.node(theirs).map(|node| node.link.generator().0) {
             let event = Event::SplitSeen { from_ms, their_h: *theirs, generator };
             self.journal.note(event, self.now);
@@ -48,14 +57,19 @@ impl Core {
     /// No other branch is heard any more, and none was named as one that ended in ours: this device
     /// came to the others and the rest followed, or it is back where it was and cannot tell.
     pub(crate) fn settle_split(&mut self, s: &History, epoch: u32) {
+        let (now_ms, wall_ms) = (self.ms(), self.now.wall_ms);
         let lasts = self.split.filter(|split| split.until_ms.is_none());
-        let Some(Split { from_ms, .. }) = lasts else { return };
-        if self.offline_since_ms.is_some() || s.hears_beside(self.ms()) {
+        let (Some(Split { from_ms, .. }), Some(moved)) = (lasts, &mut self.moved_into) else {
+            return;
+        };
+        let came = s.chain.descends(&s.chain.tip(), &moved.head);
+        let epoch = *moved.epoch.get_or_insert(epoch);
+        // The branch that was left is heard again first, if anybody is in it still.
+        let early = now_ms < moved.at_ms + BRANCH_ALIVE_MS;
+        if early || self.offline_since_ms.is_some() || s.hears_beside(now_ms) {
             return;
         }
-        let came = self.moved_into.is_some_and(|h| s.chain.descends(&s.chain.tip(), &h));
-        let until_ms = Some(self.now.wall_ms);
-        self.split = came.then_some(Split { from_ms, until_ms, epoch: Some(epoch) });
+        self.split = came.then_some(Split { from_ms, until_ms: Some(wall_ms), epoch: Some(epoch) });
         self.changed();
     }
 }

@@ -51,7 +51,7 @@ pub struct Limits {
     /// reading from it for a while.
     pub control_bytes: Rate,
     /// Seconds that reading the boards again costs one connection, [`SECONDS_A_READ`] each time. A
-    /// member does so every 15 s at most, and a few times more when it changes the session.
+    /// member does so every 10 s at most, and a few times more when it changes the session.
     pub reads: Rate,
     /// Media messages of one connection: 10 ms frames and what goes beside them. More is dropped.
     pub media: Rate,
@@ -86,7 +86,7 @@ impl Default for Limits {
             bundle_age: Duration::from_secs(120 * 3600),
             control: Rate { per_second: 32, burst: 256 },
             control_bytes: Rate { per_second: 64 << 10, burst: 512 << 10 },
-            reads: Rate { per_second: 1, burst: 40 },
+            reads: Rate { per_second: 1, burst: 32 },
             media: Rate { per_second: 120, burst: 60 },
             media_bytes: Rate { per_second: 32 << 10, burst: 16 << 10 },
             media_queue: 25,
@@ -98,7 +98,7 @@ impl Default for Limits {
 }
 
 /// One reading of all boards stands for so many seconds of [`Limits::reads`].
-pub const SECONDS_A_READ: usize = 10;
+pub const SECONDS_A_READ: usize = 8;
 
 /// What a stored message costs beside its bytes: the map entry and the allocation around it.
 pub const ENTRY_OVERHEAD: usize = 160;

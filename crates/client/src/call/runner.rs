@@ -185,6 +185,7 @@ impl Runner {
                 self.set_line(LineState::Down { since_ms, why: Some(why) });
             }
             LineEvent::Lost => {
+                self.boards.lost();
                 let since_ms = self.down_since();
                 self.set_line(LineState::Down { since_ms, why: None });
                 self.input(Input::Disconnected);
@@ -208,7 +209,8 @@ impl Runner {
             ToClient::BoardOpened(board) => self.boards.seen(board),
             ToClient::BoardGone(gone) => self.boards.gone(&gone.board_id),
             ToClient::CaughtUp(at) => {
-                if let Some(session_id) = self.boards.session_of(&at.board_id) {
+                let session = self.boards.session_of(&at.board_id);
+                if let Some(session_id) = session.filter(|_| self.boards.is_read()) {
                     self.input(Input::CaughtUp { session_id });
                 }
             }
@@ -231,8 +233,8 @@ impl Runner {
                 tracing::warn!(code = ?refused.code, "the relay refused a request")
             }
             // Answers overtake what others posted before: they say nothing of how far we read.
+            ToClient::Done(done) => self.boards.done(done.request),
             ToClient::Posted(_)
-            | ToClient::Done(_)
             | ToClient::PeerHere(_)
             | ToClient::Closing(_)
             | ToClient::Challenge(_) => {}
@@ -289,8 +291,9 @@ impl Runner {
                 tx.get_bundle(slot).map(|request| self.bundle_requests.push((request, slot)))
             }
             (Output::ReadAgain, tx) => {
-                self.boards.rewind();
-                tx.map_or(Ok(()), |tx| tx.read_again().map(drop))
+                let asked = tx.map(crate::transport::LinkTx::read_again).transpose();
+                self.boards.read_again(asked.as_ref().ok().copied().flatten());
+                asked.map(drop)
             }
             (Output::Play { idx, media_ts, packet, copy }, _) => {
                 self.voice.play(idx.into(), media_ts, &packet, copy);

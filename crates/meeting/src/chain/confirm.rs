@@ -1,6 +1,7 @@
 //! What every member checks before it follows an announce (`docs/protocol.md` §5 and §6, *Confirm*).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use standfast_crypto::Fingerprint;
 use standfast_frame::IDX_LIMIT;
@@ -8,7 +9,7 @@ use standfast_wire::control::{
     Admission, Entry, EpochAnnounce, MAX_SUCCESSION, Reason, Role, State,
 };
 
-use super::{Chain, Link, Node};
+use super::{Chain, Link, Node, Removals};
 use crate::Refusal;
 use crate::authority::{Statements, statements};
 use crate::limits::{max_ms, max_ms_without};
@@ -19,8 +20,8 @@ struct Before<'c> {
     session: &'c Session,
     base: Option<&'c Node>,
     merged: Option<&'c Node>,
-    /// Whom the merged branch removed.
-    merged_removed: BTreeSet<Fingerprint>,
+    /// Who is removed after it.
+    removals: Arc<Removals>,
     statements: &'c Statements,
 }
 
@@ -37,11 +38,17 @@ pub(super) fn check(
         Some(h) => Some(chain.node(h).ok_or(Refusal::Missing)?),
         None => None,
     };
+    // What somebody who was removed has done since does not come in by others.
+    if let (Some(base), Some(merged)) = (base, merged)
+        && base.removals.stand_for(merged.link.generator())
+    {
+        return Err(Refusal::NotAllowed);
+    }
     check_number(a, base, merged)?;
     check_generator(session, a, base)?;
     let statements = statements(session, path, a)?;
-    let merged_removed = chain.merged_removed(&a.prev_h, a.merged_h.as_ref());
-    let before = Before { session, base, merged, merged_removed, statements: &statements };
+    let removals = chain.removals_after(a, &statements);
+    let before = Before { session, base, merged, removals, statements: &statements };
     before.check_lock(a)?;
     before.check_roster(a)?;
     before.check_reason(a)?;
@@ -122,10 +129,7 @@ impl Before<'_> {
     }
 
     fn removed(&self, fp: Fingerprint) -> bool {
-        let base = self.base.is_some_and(|node| node.removals.stand_for(fp));
-        let removed = base || self.merged_removed.contains(&fp);
-        let here = self.statements.removed.contains_key(&fp);
-        here || (removed && !self.statements.readmitted.contains(&fp))
+        self.removals.stand_for(fp)
     }
 
     fn locked(&self) -> bool {

@@ -50,20 +50,6 @@ impl Link {
         Fingerprint(self.announce.generator)
     }
 
-    /// The orders that it carries to remove `fp`, by their hashes.
-    pub(crate) fn removals(&self, fp: Fingerprint) -> Vec<Hash> {
-        if !self.statements.removed.contains_key(&fp) {
-            return Vec::new();
-        }
-        let removes = |carried: &&Carried| {
-            let order = from_bytes::<Order>(carried.body.as_slice());
-            let removes = order.is_ok_and(|o| o.act == Act::Remove && o.target == fp.0);
-            carried.kind == Kind::Order && removes
-        };
-        let orders = self.announce.orders.as_slice().iter().filter(removes);
-        orders.map(|carried| hash("SF1/message", &to_bytes(carried))).collect()
-    }
-
     /// Term and epoch, which only grow.
     pub(crate) fn number(&self) -> (u32, u32) {
         (self.announce.term, self.announce.epoch)
@@ -83,4 +69,15 @@ impl Link {
             .filter(|other| *other != self.generator());
         (0u16..).zip(others).find(|(_, other)| *other == fp).map(|(rank, _)| rank)
     }
+}
+
+/// The orders of an announce to remove `fp`, by their hashes.
+pub(super) fn removal_orders(announce: &EpochAnnounce, fp: Fingerprint) -> Vec<Hash> {
+    let removes = |carried: &&Carried| {
+        let order = from_bytes::<Order>(carried.body.as_slice());
+        let removes = order.is_ok_and(|o| o.act == Act::Remove && o.target == fp.0);
+        carried.kind == Kind::Order && removes
+    };
+    let orders = announce.orders.as_slice().iter().filter(removes);
+    orders.map(|carried| hash("SF1/message", &to_bytes(carried))).collect()
 }

@@ -16,8 +16,10 @@ use standfast_wire::control::{EpochAnnounce, Hash};
 
 pub(crate) use confirm::succession;
 pub(crate) use link::Link;
+use link::removal_orders;
 use removals::Removals;
 
+use crate::authority::Statements;
 use crate::limits::NODES_MAX;
 use crate::session::{Authentic, Letter, Session};
 use crate::{Now, Refusal};
@@ -30,6 +32,14 @@ pub(crate) struct Node {
     removals: Arc<Removals>,
     /// When this device first saw it.
     pub(crate) seen: Now,
+}
+
+impl Node {
+    /// Somebody who was listed up to here, and is not removed: an order against others changes
+    /// nothing, and a host could give them without end.
+    pub(crate) fn is_removable(&self, fp: Fingerprint) -> bool {
+        self.places.contains_key(&fp) && !self.removals.stand_for(fp)
+    }
 }
 
 /// Two announces by one generator for one term and epoch: both cannot be honest.
@@ -180,28 +190,36 @@ impl Chain {
 
     /// Records a checked link, aside until [`follow`](Self::follow) makes it the head.
     pub(crate) fn keep(&mut self, link: Link, now: Now) -> Hash {
-        let (mut places, mut removals) = match self.nodes.get(&link.announce.prev_h) {
-            Some(before) => (Arc::clone(&before.places), Arc::clone(&before.removals)),
-            None => Default::default(),
-        };
+        let before = self.nodes.get(&link.announce.prev_h);
+        let mut places = before.map(|node| Arc::clone(&node.places)).unwrap_or_default();
         if link.roster().iter().any(|e| !places.contains_key(&Fingerprint(e.fp))) {
             let new = link.roster().iter().map(|e| (Fingerprint(e.fp), e.idx));
             Arc::make_mut(&mut places).extend(new);
         }
-        // Removed stays removed in every branch.
-        if let Some(merged) = link.announce.merged_h.and_then(|h| self.nodes.get(&h)) {
-            Arc::make_mut(&mut removals).merge(&merged.removals);
-        }
-        for fp in &link.statements.readmitted {
-            Arc::make_mut(&mut removals).readmit(*fp);
-        }
-        for fp in link.statements.removed.keys() {
-            Arc::make_mut(&mut removals).remove(*fp, link.removals(*fp));
-        }
+        let removals = self.removals_after(&link.announce, &link.statements);
         let h = link.h;
         self.nodes.insert(h, Node { link, places, removals, seen: now });
         self.prune();
         h
+    }
+
+    /// Who is removed after an announce, in what order so ever its statements came. Removed stays
+    /// removed in every branch.
+    fn removals_after(&self, a: &EpochAnnounce, statements: &Statements) -> Arc<Removals> {
+        let before = self.nodes.get(&a.prev_h);
+        let mut removals = before.map(|node| Arc::clone(&node.removals)).unwrap_or_default();
+        if let Some(merged) = a.merged_h.and_then(|h| self.nodes.get(&h)) {
+            Arc::make_mut(&mut removals).merge(&merged.removals);
+        }
+        for (fp, at_h) in &statements.readmitted {
+            if let Some(then) = self.nodes.get(at_h) {
+                Arc::make_mut(&mut removals).readmit(*fp, &then.removals);
+            }
+        }
+        for fp in statements.removed.keys() {
+            Arc::make_mut(&mut removals).remove(*fp, removal_orders(a, *fp));
+        }
+        removals
     }
 
     /// Whom a branch that ends with `merged` removes from the one of `base`, if it ends in that.
@@ -241,7 +259,7 @@ impl Chain {
             && !node.link.roster().iter().any(|e| barred(Fingerprint(e.fp)))
     }
 
-    /// The newest announce of another branch that removes somebody from the head's, by an order that
+    /// The first announce of another branch that removes somebody from the head's, by an order that
     /// this device has seen and the head's branch never knew of. Not one that removes `me`.
     pub(crate) fn untold_removal(&self, me: Fingerprint) -> Option<Hash> {
         let (tip, head) = (self.tip(), self.head_node()?);
@@ -256,9 +274,10 @@ impl Chain {
             let removed = self.merged_removed(&tip, Some(&n.link.h));
             !removed.contains(&me) && untold.iter().any(|fp| removed.contains(fp))
         };
-        let beside = |n: &&Node| !self.descends(&n.link.h, &tip);
-        let told = self.aside().into_iter().filter(beside).filter(tells);
-        told.max_by_key(|n| (n.link.number(), n.link.h)).map(|n| n.link.h)
+        let beside = |n: &&Node| !self.descends(&n.link.h, &tip) && !self.has_merged(&n.link.h);
+        let by_member = |n: &&Node| !self.is_removed(n.link.generator());
+        let told = self.aside().into_iter().filter(beside).filter(by_member).filter(tells);
+        told.min_by_key(|n| (n.link.number(), n.link.h)).map(|n| n.link.h)
     }
 
     /// Recorded links that build on the head.

@@ -64,10 +64,10 @@ impl Removals {
         orders.into_iter().for_each(|order| of.add(order));
     }
 
-    /// Lifts all orders that are known.
-    pub(super) fn readmit(&mut self, fp: Fingerprint) {
-        if let Some(orders) = self.0.get_mut(&fp) {
-            orders.lifted.clone_from(&orders.known);
+    /// Lifts the orders that were known `then`.
+    pub(super) fn readmit(&mut self, fp: Fingerprint, then: &Self) {
+        if let (Some(orders), Some(then)) = (self.0.get_mut(&fp), then.0.get(&fp)) {
+            orders.lifted.extend(then.known.intersection(&orders.known));
         }
     }
 
@@ -104,7 +104,7 @@ mod tests {
         for step in steps {
             match step {
                 Some(order) => removals.remove(LEO, [[*order; 32]]),
-                None => removals.readmit(LEO),
+                None => removals.readmit(LEO, &removals.clone()),
             }
         }
         removals
@@ -139,6 +139,16 @@ mod tests {
     }
 
     #[test]
+    fn a_readmission_lifts_what_its_signer_had_seen() {
+        let then = after(&[Some(1)]);
+        let mut now = after(&[Some(1), Some(2)]);
+        now.readmit(LEO, &then);
+        assert!(now.stand_for(LEO));
+        now.readmit(LEO, &now.clone());
+        assert!(!now.stand_for(LEO));
+    }
+
+    #[test]
     fn orders_without_end_take_bounded_room_and_never_let_anybody_in() {
         let mut removals = Removals::default();
         for n in 0..REMOVALS_MAX as u32 * 4 {
@@ -147,7 +157,7 @@ mod tests {
             removals.remove(LEO, [order]);
             assert!(removals.stand_for(LEO));
             if n % 3 == 0 {
-                removals.readmit(LEO);
+                removals.readmit(LEO, &removals.clone());
                 assert!(!removals.stand_for(LEO));
             }
             assert!(removals.0[&LEO].known.len() <= REMOVALS_MAX);

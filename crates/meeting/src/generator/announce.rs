@@ -77,7 +77,19 @@ impl Generator {
         // Invited members who are about to arrive cannot do so in another epoch than the first.
         pending.joins.extend(std::mem::take(&mut self.arriving).into_values().map(|(h, _)| h));
         let takes_over = s.chain.generator() != Some(core.me());
-        let merged = (!takes_over).then(|| merged_head(core, s, &pending)).flatten();
+        let merged = match takes_over {
+            // Term and epoch would not grow for who comes from another branch: they wait for the next
+            // announce, in which it ends.
+            true => {
+                let ends = |h: &Hash| known_head(s, h).is_some_and(|head| may_end(core, s, &head));
+                let (later, now) = pending.joins.into_iter().partition(ends);
+                pending.joins = now;
+                let now_ms = core.ms();
+                Vec::into_iter(later).for_each(|h| self.pending.join(h, now_ms));
+                None
+            }
+            false => merged_head(core, s, &pending),
+        };
         changes
             .removed
             .extend(s.chain.merged_removed(&s.chain.tip(), merged.map(|(h, _)| h).as_ref()));
@@ -85,6 +97,7 @@ impl Generator {
         if locked {
             super::bar_newcomers(s, &mut changes);
         }
+        let before = (self.wraps.term, self.began_ms);
         if merged.is_some() {
             let (term, _) = merged.map_or((0, 0), |(_, number)| number);
             let term = term.max(self.wraps.term).checked_add(1).ok_or(Refusal::Inconsistent)?;
@@ -111,7 +124,12 @@ impl Generator {
             _ => reason,
         };
         let roster = roster::next(core, s, &pending, &mut changes, locked);
-        self.announce(core, s, Plan { reason, roster, changes, merged })
+        let announced = self.announce(core, s, Plan { reason, roster, changes, merged });
+        if announced.is_err() {
+            // Nobody has heard of the term: the next announce and heartbeat are of the one before.
+            (self.wraps.term, self.began_ms) = before;
+        }
+        announced
     }
 
     /// Draws a secret, announces it, wraps it for every recipient, installs and confirms it here.
@@ -230,15 +248,24 @@ fn locked_by(s: &Seated, merged: Option<(Hash, (u32, u32))>, changes: &Changes) 
 /// The newest head of another branch from which somebody of `pending` comes, or which removed
 /// somebody: it ends in ours. One that removed this device cannot.
 fn merged_head(core: &Core, s: &Seated, pending: &Pending) -> Option<(Hash, (u32, u32))> {
-    let tip = s.chain.tip();
     let heads = pending.joins.iter().filter_map(|h| known_head(s, h));
     heads
         .chain(pending.ends)
-        .filter(|h| !s.chain.descends(&tip, h) && !s.chain.descends(h, &tip))
-        .filter(|h| !s.chain.has_merged(h))
-        .filter(|h| !s.chain.merged_removed(&tip, Some(h)).contains(&core.me()))
+        .filter(|h| may_end(core, s, h))
         .filter_map(|h| Some((h, s.chain.node(&h)?.link.number())))
         .max_by_key(|(h, (_, epoch))| (*epoch, *h))
+}
+
+/// Whether the branch with this head may end in ours: it is another one, did not end yet, was made
+/// by nobody who is removed here, and did not remove this device.
+fn may_end(core: &Core, s: &Seated, h: &Hash) -> bool {
+    let (chain, tip) = (&s.chain, s.chain.tip());
+    let by_member = || chain.node(h).is_some_and(|n| !chain.is_removed(n.link.generator()));
+    !chain.descends(&tip, h)
+        && !chain.descends(h, &tip)
+        && !chain.has_merged(h)
+        && by_member()
+        && !chain.merged_removed(&tip, Some(h)).contains(&core.me())
 }
 
 /// The head from which the author of the join `h` comes; where its announce did not come, the newest

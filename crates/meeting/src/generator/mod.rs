@@ -118,7 +118,7 @@ impl Generator {
         core.out.extend(session.logged().iter().cloned().map(Output::Post));
     }
 
-    /// A join request came that names nothing of late, and nobody is here to be held up.
+    /// A join request came that names nothing of late, and to show the branch holds up nobody.
     pub(crate) fn seems_unread(&mut self) {
         self.unread = true;
     }

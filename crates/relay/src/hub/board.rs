@@ -39,6 +39,8 @@ pub(super) struct Cursor {
     pub(super) board: BoardId,
     /// The first number not read yet.
     next: u64,
+    /// The same before it began to read again.
+    read: u64,
     /// The number at which the reader has caught up, until it was told so.
     catch_up_at: Option<u64>,
 }
@@ -69,7 +71,7 @@ impl Board {
     /// A cursor behind `seen`, or at the start.
     pub(super) fn cursor(&self, seen: Option<u64>) -> Cursor {
         let next = seen.map_or(0, |seen| seen.saturating_add(1)).min(self.next_seq);
-        Cursor { board: self.id, next, catch_up_at: Some(self.next_seq) }
+        Cursor { board: self.id, next, read: next, catch_up_at: Some(self.next_seq) }
     }
 
     /// Adds a message; in a slot it takes the place of the sender's last one there. The slot is the
@@ -137,6 +139,20 @@ impl Board {
             cursor.catch_up_at = None;
         }
         caught_up
+    }
+}
+
+impl Cursor {
+    /// Begins again at the start of the board.
+    pub(super) fn rewind(&mut self, board: &Board) {
+        self.read = self.read.max(self.next);
+        (self.next, self.catch_up_at) = (0, Some(board.next_seq));
+    }
+
+    /// Leaves out what was read before.
+    pub(super) fn go_on(&mut self) {
+        self.next = self.next.max(self.read);
+        self.catch_up_at = None;
     }
 }
 

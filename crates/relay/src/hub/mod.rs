@@ -420,7 +420,11 @@ impl Hub {
             return Err(Fault::NotAllowed);
         }
         let boards = self.meetings.get(&connection.meeting).map_or(&[][..], |m| &m.boards);
-        connection.cursors = boards.iter().map(|board| board.cursor(None)).collect();
+        for cursor in &mut connection.cursors {
+            if let Some(board) = boards.iter().find(|board| board.id == cursor.board) {
+                cursor.rewind(board);
+            }
+        }
         self.reply(id, Done { request });
         Ok(())
     }
@@ -497,6 +501,7 @@ impl Hub {
             let Some(connection) = self.connections.get_mut(id) else { continue };
             let at = connection.cursors.iter().position(|c| c.board == board.id);
             let Some(mut cursor) = at.map(|at| connection.cursors.remove(at)) else { continue };
+            cursor.go_on();
             while connection.replies.len() < self.limits.reply_queue / 2
                 && let Some(message) = board.read(&mut cursor, *id, &connection.pseudonym)
             {

@@ -237,6 +237,24 @@ fn who_reads_again_gets_the_whole_board_and_keeps_its_connection() {
 }
 
 #[test]
+fn who_reads_a_long_board_again_still_gets_the_farewell() {
+    let limits = Limits::default();
+    let room = limits.reply_queue;
+    let mut w = World::new(limits);
+    let (a, b) = (w.join(1), w.join(2));
+    w.open(a);
+    for n in 0..room {
+        w.post(a, SLOT_LOG, None, &n.to_string());
+        w.heard(a);
+    }
+    assert_eq!(w.texts(b).len(), room);
+    w.say(b, ReadAgain { request: 7 });
+    w.post(a, SLOT_LOG, None, "end");
+    w.say(a, EndSession { session_id: SESSION, preimage: PREIMAGE });
+    assert_eq!(w.texts(b), ["end"]);
+}
+
+#[test]
 fn who_reads_again_and_again_is_closed() {
     let mut w = World::new(Limits::default());
     let a = w.join(1);

@@ -209,42 +209,67 @@ impl Device {
 
 /// Which board holds which session, and how far it was read: as the client keeps it.
 #[derive(Default)]
-pub(crate) struct Boards(Vec<(Board, u64)>);
+pub(crate) struct Boards {
+    boards: Vec<(Board, u64)>,
+    /// The request to read all again, until the relay has begun with it.
+    asked: Option<u32>,
+}
 
 impl Boards {
     pub(crate) fn seen(&mut self, board: Board) {
-        self.0.retain(|(b, _)| b.session_id != board.session_id || b.board_id == board.board_id);
-        if !self.0.iter().any(|(b, _)| b.board_id == board.board_id) {
-            if self.0.len() >= standfast_wire::limits::MAX_SESSIONS {
-                self.0.remove(0);
+        self.boards
+            .retain(|(b, _)| b.session_id != board.session_id || b.board_id == board.board_id);
+        if !self.boards.iter().any(|(b, _)| b.board_id == board.board_id) {
+            if self.boards.len() >= standfast_wire::limits::MAX_SESSIONS {
+                self.boards.remove(0);
             }
-            self.0.push((board, 0));
+            self.boards.push((board, 0));
         }
     }
 
     pub(crate) fn gone(&mut self, board_id: &BoardId) {
-        self.0.retain(|(b, _)| b.board_id != *board_id);
+        self.boards.retain(|(b, _)| b.board_id != *board_id);
     }
 
     pub(crate) fn read(&mut self, board_id: &BoardId, seq: u64) {
-        if let Some((_, at)) = self.0.iter_mut().find(|(b, _)| b.board_id == *board_id) {
+        if let Some((_, at)) = self.boards.iter_mut().find(|(b, _)| b.board_id == *board_id) {
             *at = seq.max(*at);
         }
     }
 
-    pub(crate) fn rewind(&mut self) {
-        self.0.iter_mut().for_each(|(_, at)| *at = 0);
+    pub(crate) fn read_again(&mut self, request: Option<u32>) {
+        self.boards.iter_mut().for_each(|(_, at)| *at = 0);
+        self.asked = request;
+    }
+
+    pub(crate) fn done(&mut self, request: u32) {
+        if self.asked == Some(request) {
+            self.read_again(None);
+        }
+    }
+
+    pub(crate) fn lost(&mut self) {
+        if self.asked.is_some() {
+            self.read_again(None);
+        }
+    }
+
+    pub(crate) fn is_read(&self) -> bool {
+        self.asked.is_none()
     }
 
     pub(crate) fn session_of(&self, board_id: &BoardId) -> Option<SessionId> {
-        self.0.iter().find(|(b, _)| b.board_id == *board_id).map(|(b, _)| b.session_id)
+        self.boards.iter().find(|(b, _)| b.board_id == *board_id).map(|(b, _)| b.session_id)
     }
 
     pub(crate) fn board_of(&self, session_id: &SessionId) -> Option<BoardId> {
-        self.0.iter().find(|(b, _)| b.session_id == *session_id).map(|(b, _)| b.board_id)
+        self.boards.iter().find(|(b, _)| b.session_id == *session_id).map(|(b, _)| b.board_id)
     }
 
     pub(crate) fn positions(&self) -> Vec<BoardPosition> {
-        self.0.iter().map(|(b, seq)| BoardPosition { board_id: b.board_id, seq: *seq }).collect()
+        self.boards
+            .iter()
+            .map(|(b, seq)| BoardPosition { board_id: b.board_id, seq: *seq })
+            .collect()
     }
 }

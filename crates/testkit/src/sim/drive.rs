@@ -126,6 +126,7 @@ impl World<'_> {
             self.connect(at);
         } else if process.line == Some(line) {
             process.line = None;
+            process.boards.lost();
             self.say(|w| format!("{} is disconnected", w.devices[at].name));
             self.input(at, Input::Disconnected)?;
             self.connect(at);
@@ -164,9 +165,15 @@ impl World<'_> {
                 Ok(())
             }
             ToClient::CaughtUp(caught_up) => match process.boards.session_of(&caught_up.board_id) {
-                Some(session_id) => self.input(at, Input::CaughtUp { session_id }),
-                None => Ok(()),
+                Some(session_id) if process.boards.is_read() => {
+                    self.input(at, Input::CaughtUp { session_id })
+                }
+                _ => Ok(()),
             },
+            ToClient::Done(done) => {
+                process.boards.done(done.request);
+                Ok(())
+            }
             ToClient::Delivered(d) => {
                 process.boards.read(&d.board_id, d.seq);
                 if let Some(h) = self.truth.brings(&d.envelope) {

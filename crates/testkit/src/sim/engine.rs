@@ -193,17 +193,19 @@ impl World<'_> {
 
     fn read_again(&mut self, at: usize) {
         self.say(|w| format!("{} reads the boards again", w.devices[at].name));
+        self.request(at, |request| ReadAgain { request }.into());
         if let Some(process) = self.devices[at].process.as_mut() {
-            process.boards.rewind();
+            let request = process.line.is_some().then_some(process.requests);
+            process.boards.read_again(request);
             self.figures.read_again += 1;
         }
-        self.request(at, |request| ReadAgain { request }.into());
     }
 
     /// Gives up the connection, or the attempt at one; a new one is made at once.
     pub(crate) fn drop_line(&mut self, at: usize) -> Held {
         let Some(process) = self.devices[at].process.as_mut() else { return Ok(()) };
         let (line, dialling) = (process.line.take(), process.dialling.take());
+        process.boards.lost();
         for line in line.into_iter().chain(dialling) {
             self.close_line(line);
         }

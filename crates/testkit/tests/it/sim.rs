@@ -28,7 +28,7 @@ fn stormy_meetings_hold() {
 
 /// Meetings in which a promise was once broken, by members and seed. A change of the simulation makes
 /// other meetings of them; then they are as good as any.
-const ONCE_BROKEN: [(usize, u64); 20] = [
+const ONCE_BROKEN: [(usize, u64); 23] = [
     (3, 10085),
     (3, 10904),
     (3, 10939),
@@ -41,12 +41,15 @@ const ONCE_BROKEN: [(usize, u64); 20] = [
     (5, 397),
     (5, 851),
     (5, 1054),
+    (5, 2037),
+    (5, 2107),
     (5, 11007),
     (5, 11734),
     (5, 12449),
     (5, 13740),
     (5, 30024),
     (5, 30071),
+    (8, 23),
     (8, 10236),
     (8, 10700),
 ];

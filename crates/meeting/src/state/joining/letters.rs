@@ -70,7 +70,7 @@ impl Joining {
                 State::Joining(self)
             }
             Err(_) => {
-                if !alive && core.has_read(&envelope.session_id) {
+                if !alive {
                     core.beats_beside(envelope);
                 }
                 State::Joining(self)

@@ -40,6 +40,8 @@ struct Asked {
     /// When we look whether to ask anew.
     again_at_ms: u64,
     key_request_at_ms: Option<u64>,
+    /// How often the board had been read for strangers.
+    stranger_reads: u8,
 }
 
 /// Another branch is tried for a while.
@@ -206,7 +208,9 @@ impl Joining {
             return;
         };
         asked.again_at_ms = core.ms() + every;
-        if lives {
+        // Somebody lives whose announces did not come, and is to show them to who asks.
+        let strangers = self.history.stranger_reads > asked.stranger_reads;
+        if lives || strangers {
             (self.asked, self.prepared) = (None, None);
             self.ask(core);
         }
@@ -329,7 +333,16 @@ impl Joining {
         let tip = self.history.chain.tip();
         let named_age_ms = self.watch.heard_age_ms();
         let key_request_at_ms = None;
-        self.asked = Some(Asked { seat, at_ms, tip, named_age_ms, again_at_ms, key_request_at_ms });
+        let stranger_reads = self.history.stranger_reads;
+        self.asked = Some(Asked {
+            seat,
+            at_ms,
+            tip,
+            named_age_ms,
+            again_at_ms,
+            key_request_at_ms,
+            stranger_reads,
+        });
         core.changed();
         self.confirm_invitation(core);
     }

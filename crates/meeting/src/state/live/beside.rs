@@ -25,6 +25,8 @@ pub(super) struct Beside {
     told: BTreeMap<Hash, (u64, u8)>,
     /// How often the boards were read again for what the organizer named.
     reads: u8,
+    /// The same for sessions whose Open did not come.
+    open_reads: u8,
 }
 
 impl Beside {
@@ -46,8 +48,9 @@ impl Beside {
     /// Somebody with the link shows life in a session whose Open did not come.
     fn miss_open(&mut self, core: &mut Core, envelope: &Envelope) {
         let control = core.cfg.link.control(&envelope.session_id);
-        if core.has_read(&envelope.session_id) && open_envelope(&control, envelope).is_ok() {
-            self.read_again(core);
+        let misses = core.has_read(&envelope.session_id) && self.open_reads < MOVED_READS_MAX;
+        if misses && open_envelope(&control, envelope).is_ok() && core.read_again() {
+            self.open_reads += 1;
         }
     }
 

@@ -11,7 +11,7 @@ use crate::Refusal;
 use crate::authority::{About, What};
 use crate::core::Core;
 use crate::follower::Follower;
-use crate::limits::ORDER_EPOCHS;
+use crate::limits::{BRANCH_SHOWN_ENTRIES, ORDER_EPOCHS};
 use crate::pulse::Watch;
 use crate::seated::Seated;
 use crate::session::Letter;
@@ -95,8 +95,9 @@ impl Live {
         let (seen, pairs) = (request.seen, request.pairing.is_some());
         s.session.log(envelope);
         if !seen.is_some_and(|seen| s.recent.has(&seen, core.ms())) {
-            let alone = self.is_alone(core);
-            if let (true, Role::Generator(generator)) = (alone, &mut self.role) {
+            let small = self.seated.session.logged().len() <= BRANCH_SHOWN_ENTRIES;
+            let disturbs = !small && !self.is_alone(core);
+            if let (false, Role::Generator(generator)) = (disturbs, &mut self.role) {
                 generator.seems_unread();
             }
             return Err(Refusal::Stale);
@@ -151,6 +152,12 @@ impl Live {
         let s = &mut self.seated;
         let handover = letter.authentic::<Handover>(s.generator()?, &s.session.scope)?.message;
         check_recent(s, &handover.at_h)?;
+        // Read again after its author came back, it was carried out before.
+        let path = s.chain.path(&s.chain.tip());
+        let mut since = path.iter().take_while(|node| node.link.h != handover.at_h);
+        if since.any(|node| node.link.generator() != letter.from) {
+            return Err(Refusal::Stale);
+        }
         let heir = Fingerprint(handover.to);
         let head = s.chain.head().ok_or(Refusal::Stale)?;
         head.rank_of(heir).ok_or(Refusal::NotAllowed)?;
