@@ -9,7 +9,9 @@ use std::rc::Rc;
 
 use anyhow::{Context as _, ensure};
 use standfast_crypto::Link;
-use standfast_meeting::{Command, EpochNow, Input, Meeting, Now, Output, Phase, Snapshot};
+use standfast_meeting::{
+    Command, EpochNow, Input, Meeting, Now, Output, PacketShape, Phase, Snapshot,
+};
 use standfast_wire::relay::{Envelope, Post, SLOT_LOG, ToRelay, pack};
 
 use crate::clock::Stopwatch;
@@ -127,6 +129,12 @@ impl Room {
     /// A frame reaches a device.
     pub(crate) fn frame(&mut self, to: usize, frame: &[u8]) {
         self.input(to, Input::Media(frame));
+    }
+
+    /// A device's microphone changes to packets of another shape.
+    pub(crate) fn shape(&mut self, n: usize, shape: PacketShape) {
+        self.input(n, Input::Shape(shape));
+        self.settle();
     }
 
     /// A packet comes from a device's microphone.

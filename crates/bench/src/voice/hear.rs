@@ -5,10 +5,12 @@ use standfast_testkit::path::Passed;
 
 use super::words::RATE;
 
-/// One packet, ms.
+/// One packet of the default profile, ms.
 pub(crate) const PACKET_MS: u64 = 20;
 /// And samples.
 pub(crate) const PACKET_SAMPLES: u32 = 960;
+/// The media clock, samples in a millisecond.
+const SAMPLES_PER_MS: u32 = 48;
 /// One step of playing, ms.
 const BLOCK_MS: u64 = 10;
 /// When within its 10 ms the loudspeaker asks, ms: the mean.
@@ -33,9 +35,9 @@ pub(crate) trait System {
 /// What a system did up to a moment.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct SoFar {
-    /// Frames of 20 ms that were played, copies included.
+    /// Packets that were played, copies included.
     pub(crate) played: u64,
-    /// Frames of 20 ms that were made up.
+    /// Packets' times that were made up.
     pub(crate) concealed: u64,
     /// How long after the fastest packet's arrival frames are played now …
     pub(crate) buffer_us: u64,
@@ -49,6 +51,8 @@ pub(crate) struct Heard {
     pub(crate) sound: Vec<f32>,
     /// After each 10 ms.
     pub(crate) moments: Vec<SoFar>,
+    /// What a packet holds, ms.
+    pub(crate) packet_ms: u64,
     pub(crate) sent: u64,
     pub(crate) played: u64,
     /// Made up, or silent for want of anything to play, ms.
@@ -58,17 +62,17 @@ pub(crate) struct Heard {
     pub(crate) passed: Passed,
 }
 
-/// Sends the packets of an encoder through a system, one every 20 ms.
-pub(crate) fn hear(said: &[Vec<u8>], system: &mut dyn System) -> Heard {
+/// Sends the packets of an encoder through a system, one every `packet_ms`.
+pub(crate) fn hear(said: &[Vec<u8>], packet_ms: u64, system: &mut dyn System) -> Heard {
     let packets = said.len() as u64;
     let mut sound = vec![0.0; PHASE_MS as usize * RATE / 1_000];
     let mut moments = Vec::new();
-    for ms in 1..=packets * PACKET_MS + TAIL_MS {
+    for ms in 1..=packets * packet_ms + TAIL_MS {
         system.go_to(ms * 1_000);
-        let n = ms / PACKET_MS;
-        if ms.is_multiple_of(PACKET_MS) && n <= packets {
+        let n = ms / packet_ms;
+        if ms.is_multiple_of(packet_ms) && n <= packets {
             // A frame can be coded when its last sample was spoken.
-            let media_ts = (n as u32 - 1) * PACKET_SAMPLES;
+            let media_ts = (ms - packet_ms) as u32 * SAMPLES_PER_MS;
             system.say(ms * 1_000, media_ts, &said[n as usize - 1]);
         }
         if ms % BLOCK_MS == PHASE_MS {
@@ -78,13 +82,14 @@ pub(crate) fn hear(said: &[Vec<u8>], system: &mut dyn System) -> Heard {
             moments.push(system.so_far());
         }
     }
-    let spoken = packets * PACKET_MS / BLOCK_MS;
+    let spoken = packets * packet_ms / BLOCK_MS;
     let (concealed, silent_ms) = missing(&moments[..moments.len().min(spoken as usize)]);
     Heard {
         sound,
+        packet_ms,
         sent: packets,
         played: system.so_far().played,
-        concealed_ms: concealed * PACKET_MS + silent_ms,
+        concealed_ms: concealed * packet_ms + silent_ms,
         silent_ms,
         passed: system.passed(),
         moments,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use standfast_testkit::measure::{delays, measure, resample};
 use standfast_testkit::path::Form;
 
-use super::hear::{Heard, PACKET_MS, levels};
+use super::hear::{Heard, levels};
 use super::paths::Named;
 use super::scores::Scores;
 use super::words::{RATE, Words};
@@ -80,7 +80,7 @@ pub(crate) fn judge(
     write_wav(&out.join(format!("{name}.wav")), &heard16)?;
     write_times(&out.join(format!("{name}.csv")), words, heard, &spoken16, &heard16)?;
     let measured = measure(&spoken16, &heard16, RECORDED_RATE);
-    let minutes = heard.sent as f64 * PACKET_MS as f64 / 60_000.0;
+    let minutes = (heard.sent * heard.packet_ms) as f64 / 60_000.0;
     let conditions = path.conditions;
     let percent = |part: u64, all: u64| 100.0 * part as f64 / all.max(1) as f64;
     Ok(Row {
@@ -93,7 +93,11 @@ pub(crate) fn judge(
             Form::Stream { fast: false } => "stream, time-outs",
         },
         loss_pct: conditions.loss * 100.0,
-        burst_ms: if conditions.loss > 0.0 { u64::from(conditions.burst) * PACKET_MS } else { 0 },
+        burst_ms: if conditions.loss > 0.0 {
+            u64::from(conditions.burst) * heard.packet_ms
+        } else {
+            0
+        },
         rtt_ms: conditions.rtt_us / 1_000,
         jitter_ms: conditions.jitter_us / 1_000,
         reorder_pct: conditions.reorder * 100.0,

@@ -33,8 +33,9 @@ use plain::Plain;
 use report::{Mute, Report};
 use scores::Python;
 use standfast::Standfast;
+use standfast_media::{BitRate, Pace, VoiceProfile};
 use standfast_testkit::path::Conditions;
-use words::Words;
+use words::{RATE, Words};
 
 /// How much is measured.
 struct Amount {
@@ -57,11 +58,36 @@ const PLAIN_WAIT_US: u64 = 60_000;
 /// The recording of what was spoken.
 const SPOKEN: &str = "spoken";
 
+/// Other ways to code, and what the product is called with them.
+const PROFILES: [(&str, VoiceProfile); 4] = [
+    ("standfast-10ms", VoiceProfile { rate: BitRate::K24, pace: Pace::Short }),
+    ("standfast-low-delay", VoiceProfile { rate: BitRate::K24, pace: Pace::LowDelay }),
+    ("standfast-64k", VoiceProfile { rate: BitRate::K64, pace: Pace::Even }),
+    ("standfast-64k-low-delay", VoiceProfile { rate: BitRate::K64, pace: Pace::LowDelay }),
+];
+/// Paths on which these are measured.
+const PROFILE_PATHS: [&str; 2] = ["clean", "loss-5"];
+
 /// A system, and the packets that its encoder gives for the words.
 #[derive(Clone, Copy)]
 struct Talk<'p> {
     system: &'static str,
     packets: &'p [Vec<u8>],
+    profile: VoiceProfile,
+}
+
+impl<'p> Talk<'p> {
+    fn new(system: &'static str, packets: &'p [Vec<u8>]) -> Self {
+        Self { system, packets, profile: VoiceProfile::default() }
+    }
+
+    fn goes_over(&self, path: &str) -> bool {
+        self.profile == VoiceProfile::default() || PROFILE_PATHS.contains(&path)
+    }
+
+    fn packet_ms(&self) -> u64 {
+        (self.profile.packet_samples() * 1_000 / RATE) as u64
+    }
 }
 
 /// One run to do.
@@ -90,12 +116,16 @@ pub(crate) fn run(bench: &Path, quick: bool) -> anyhow::Result<()> {
     report.mute_ms = Mute::of(&mute::mutes(&words, even, MUTES)?);
     println!("mute_ms {}", serde_json::to_string(&report.mute_ms)?);
     drifts(&words, hours, &mut report)?;
-    let own = |system| Talk { system, packets: &words.packets };
-    let mut talks = vec![own("standfast"), own("opus")];
+    let others = coded(&words)?;
+    let mut talks = vec![Talk::new("standfast", &words.packets), Talk::new("opus", &words.packets)];
+    talks.extend(others.iter().map(|(system, profile, packets)| Talk {
+        profile: *profile,
+        ..Talk::new(system, packets)
+    }));
     let relayed = mumble::relayed(&words);
     match &relayed {
         Ok((packets, server)) => {
-            talks.push(Talk { system: "mumble", packets });
+            talks.push(Talk::new("mumble", packets));
             report::show(server)?;
         }
         Err(why) => println!("left out: mumble ({why:#})"),
@@ -108,6 +138,12 @@ pub(crate) fn run(bench: &Path, quick: bool) -> anyhow::Result<()> {
     }
     report.rows.iter().try_for_each(report::show)?;
     report.write(bench)
+}
+
+/// The words in every other way to code.
+fn coded(words: &Words) -> anyhow::Result<Vec<(&'static str, VoiceProfile, Vec<Vec<u8>>)>> {
+    let all = PROFILES.iter();
+    all.map(|(system, profile)| Ok((*system, *profile, words.coded(*profile)?))).collect()
 }
 
 /// Processor and memory.
@@ -143,7 +179,8 @@ fn runs(words: &Words, talks: &[Talk<'_>], seeds: u64, out: &Path) -> anyhow::Re
     let mut jobs = Vec::new();
     for path in paths::all() {
         for seed in 1..=seeds {
-            jobs.extend(talks.iter().map(|&talk| Job { talk, path, seed }));
+            let talks = talks.iter().filter(|talk| talk.goes_over(path.name));
+            jobs.extend(talks.map(|&talk| Job { talk, path, seed }));
         }
     }
     let todo = Mutex::new(jobs.iter().enumerate());
@@ -176,13 +213,13 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 fn one(job: Job<'_>) -> anyhow::Result<Heard> {
-    let conditions = job.path.conditions;
-    let mut system: Box<dyn System> = match job.talk.system {
-        "standfast" => Box::new(Standfast::new(conditions, job.seed)?),
+    let (conditions, talk) = (job.path.conditions, job.talk);
+    let mut system: Box<dyn System> = match talk.system {
         // A mumble client, too, sends each packet once and waits a fixed time.
-        _ => Box::new(Plain::new(conditions, job.seed, PLAIN_WAIT_US)?),
+        "opus" | "mumble" => Box::new(Plain::new(conditions, job.seed, PLAIN_WAIT_US)?),
+        _ => Box::new(Standfast::coded(talk.profile, conditions, job.seed)?),
     };
-    Ok(hear(job.talk.packets, system.as_mut()))
+    Ok(hear(talk.packets, talk.packet_ms(), system.as_mut()))
 }
 
 /// Adds scores to the rows, and plots. What fails is said and left out.

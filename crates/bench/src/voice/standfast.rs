@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use standfast_media::{Block, DeepBudget, Incoming, Mixer};
+use standfast_media::{Block, DeepBudget, Incoming, Mixer, VoiceProfile};
 use standfast_meeting::Command;
 use standfast_testkit::path::{Conditions, Passed, Path};
 
@@ -34,7 +34,20 @@ impl Standfast {
     /// # Errors
     /// When they do not come together.
     pub(crate) fn new(conditions: Conditions, seed: u64) -> anyhow::Result<Self> {
+        Self::coded(VoiceProfile::default(), conditions, seed)
+    }
+
+    /// The same, with a voice that is coded in another way.
+    ///
+    /// # Errors
+    /// When they do not come together.
+    pub(crate) fn coded(
+        profile: VoiceProfile,
+        conditions: Conditions,
+        seed: u64,
+    ) -> anyhow::Result<Self> {
         let mut room = Room::gather(2, standfast_client::profile::ROTATE_MS)?;
+        room.shape(SPEAKER, standfast_client::call::shape(profile));
         room.tapped();
         Ok(Self {
             begin_ms: room.now.mono_ms,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
-use standfast_media::{Encoder, FRAME_SAMPLES, Frame};
+use standfast_media::{Encoder, VoiceProfile};
 use standfast_testkit::measure::resample;
 
 /// Recordings of the Debian package `pocketsphinx-testdata`: people reading, 16 kHz.
@@ -48,8 +48,16 @@ impl Words {
             }
         }
         samples.truncate(seconds * RATE);
-        let packets = coded(&samples)?;
+        let packets = coded(&samples, VoiceProfile::default())?;
         Ok(Self { origin, samples, packets })
+    }
+
+    /// The same speech, coded otherwise.
+    ///
+    /// # Errors
+    /// When there is no codec.
+    pub(crate) fn coded(&self, profile: VoiceProfile) -> anyhow::Result<Vec<Vec<u8>>> {
+        coded(&self.samples, profile)
     }
 
     /// A buzz, where only the amount of sound matters.
@@ -58,15 +66,16 @@ impl Words {
     /// When there is no codec.
     pub(crate) fn buzz(seconds: usize) -> anyhow::Result<Self> {
         let samples: Vec<f32> = (0..seconds * RATE).map(|n| (n % 400) as f32 / 4_000.0).collect();
-        Ok(Self { origin: "a buzz", packets: coded(&samples)?, samples })
+        let packets = coded(&samples, VoiceProfile::default())?;
+        Ok(Self { origin: "a buzz", samples, packets })
     }
 }
 
 /// Codes speech as the product does.
-fn coded(samples: &[f32]) -> anyhow::Result<Vec<Vec<u8>>> {
-    let mut encoder = Encoder::new()?;
-    let frames = samples.chunks_exact(FRAME_SAMPLES);
-    frames.map(|frame| Ok(encoder.encode(<&Frame>::try_from(frame)?)?.to_vec())).collect()
+fn coded(samples: &[f32], profile: VoiceProfile) -> anyhow::Result<Vec<Vec<u8>>> {
+    let mut encoder = Encoder::with(profile)?;
+    let packets = samples.chunks_exact(profile.packet_samples());
+    packets.map(|sound| Ok(encoder.encode(sound)?.to_vec())).collect()
 }
 
 fn spoken() -> anyhow::Result<(&'static str, Vec<Vec<f32>>)> {
