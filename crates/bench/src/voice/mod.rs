@@ -7,6 +7,7 @@
 
 mod cost;
 mod drift;
+mod echo;
 mod hear;
 mod judge;
 mod mumble;
@@ -115,6 +116,8 @@ pub(crate) fn run(bench: &Path, quick: bool) -> anyhow::Result<()> {
     let even = Conditions { rtt_us: 40_000, ..Conditions::default() };
     report.mute_ms = Mute::of(&mute::mutes(&words, even, MUTES)?);
     println!("mute_ms {}", serde_json::to_string(&report.mute_ms)?);
+    report.erle_db = Some(echo::erle(&words));
+    println!("erle_db {}", serde_json::to_string(&report.erle_db)?);
     drifts(&words, hours, &mut report)?;
     let others = coded(&words)?;
     let mut talks = vec![Talk::new("standfast", &words.packets), Talk::new("opus", &words.packets)];

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::drift::Drift;
+use super::echo::Erle;
 use super::judge::Row;
 use super::mumble::Server;
 use super::words::Words;
@@ -40,6 +41,9 @@ pub(crate) struct Report {
     /// From a mute to the end of the sound at the listener, with a way of 20 ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mute_ms: Option<Mute>,
+    /// In a room that is made up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) erle_db: Option<Erle>,
     /// A sender whose clock is too fast, …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) drift: Option<Drift>,
@@ -78,6 +82,7 @@ impl Report {
             cpu_pct_all_talk: BTreeMap::new(),
             rss_mb: BTreeMap::new(),
             mute_ms: None,
+            erle_db: None,
             drift: None,
             drift_slow: None,
         }
