@@ -119,4 +119,13 @@ impl PacketLength {
             Self::Ms20 => 960,
         }
     }
+
+    /// Milliseconds.
+    #[must_use]
+    pub const fn ms(self) -> u32 {
+        match self {
+            Self::Ms10 => 10,
+            Self::Ms20 => 20,
+        }
+    }
 }

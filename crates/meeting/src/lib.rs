@@ -45,6 +45,7 @@ mod split;
 mod spoken;
 mod state;
 mod tagged;
+mod waiting;
 
 pub use config::{Config, Known, Now, Opening, PacketLength, PacketShape, Part};
 pub use counters::Counters;

@@ -55,10 +55,25 @@ pub const REQUESTS_MAX: usize = 1_024;
 pub const PING_BYTES: usize = 32;
 /// Packets before the newest that a frame carries again, at most.
 pub const COPIES_MAX: usize = 2;
+/// A copy goes with the packet at most so long after its own: what a burst may last, and what is
+/// worth waiting for.
+pub const COPY_REACH_MS: u32 = 80;
+/// And at most so many packets later.
+pub const COPY_REACH_MAX: usize = 8;
+/// Copies go on for so much speech after the last report that called for them, then one less for as
+/// long, and so on.
+pub const CALM_MS: u64 = 20_000;
+/// Packets of which even the fastest waits so long, in steps of [`WAIT_STEP_MS`], wait behind
+/// others that fill the line.
+pub const JAM_WAIT: u8 = 4;
+/// What a report counts waiting in, ms.
+pub const WAIT_STEP_MS: u64 = 20;
+/// So much loss, in half per cent, may come of copies whenever they are sent.
+pub const JAM_SURE: u8 = 60;
 /// Loss that grows by so much, in half per cent, …
 pub const JAM_LOSS: u16 = 40;
 /// … and to so many times as much, …
-pub const JAM_FACTOR: u16 = 3;
+pub const JAM_FACTOR: u16 = 2;
 /// … within this time after copies were added, may come of them: two pings.
 pub const JAM_SIGN_MS: u64 = 10_000;
 /// Then none are sent for so long: until the next ping tells, and what waited has passed.
@@ -68,9 +83,9 @@ pub const JAM_PAUSE_MS: u64 = 30_000;
 /// … and so long at most.
 pub const JAM_PAUSE_MAX_MS: u64 = 300_000;
 /// A line that was found bad is not tried again for so long.
-pub const NO_JAM_MS: u64 = 60_000;
+pub const NO_JAM_MS: u64 = 300_000;
 /// Senders of whom one ping reports the loss, at most: what fits into it.
-pub const REPORTS_MAX: usize = 8;
+pub const REPORTS_MAX: usize = 6;
 /// A report of loss counts for so long: two pings.
 pub const REPORT_MS: u64 = 12_000;
 /// Loss is measured over so many packets at least: one second.

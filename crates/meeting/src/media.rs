@@ -8,10 +8,12 @@ use standfast_frame::{Kid, PAYLOAD_HEADER_BYTES, ParsedFrame, Payload, Stream};
 use crate::copies::{Copies, copies_for};
 use crate::core::Core;
 use crate::limits::{
-    COPIES_MAX, HASTY_PING_MS, PAUSE_SAMPLES, PING_BYTES, PING_MS, SILENCE_MS, UNKNOWN_FRAME_MS,
-    UNKNOWN_FRAMES, UNKNOWN_FRAMES_EACH,
+    COPIES_MAX, HASTY_PING_MS, JAM_WAIT, PAUSE_SAMPLES, PING_BYTES, PING_MS, SILENCE_MS,
+    UNKNOWN_FRAME_MS, UNKNOWN_FRAMES, UNKNOWN_FRAMES_EACH,
 };
-use crate::reception::{Place, Reception, Redundancy, read_report, write_report};
+use crate::reception::{
+    Heard, Place, Reception, Redundancy, distance, read_report, spread_for, write_report,
+};
 use crate::seated::Seated;
 use crate::snapshot::Reach;
 use crate::{Output, PacketLength, Refusal};
@@ -20,6 +22,9 @@ use crate::{Output, PacketLength, Refusal};
 const FLAG_MUTED: u8 = 1;
 /// Flag of an audio payload: its packets hold 10 ms, not 20.
 const FLAG_SHORT: u8 = 1;
+/// The next three bits: how much further back its last copy is than it need be, in packets.
+const SPREAD_SHIFT: u32 = 1;
+const SPREAD_MASK: u8 = 7;
 
 /// What is known of one speaker.
 #[derive(Default)]
@@ -28,8 +33,8 @@ struct Voice {
     /// The newest packet.
     last: Option<Place>,
     reception: Reception,
-    /// What the last ping said of its loss.
-    told_loss: u8,
+    /// What the last ping said of its packets.
+    told: Heard,
 }
 
 /// A frame that no key fits yet.
@@ -73,19 +78,20 @@ impl Media {
     pub(crate) fn voice(&mut self, core: &mut Core, s: &mut Seated, media_ts: u32, packet: &[u8]) {
         // A packet can come before the tick that was due: no key is used past its time.
         s.turn(core);
-        let most = self.copies.due(self.redundancy.loss(core.ms()), core.ms());
+        let (shape, heard) = (core.cfg.audio, self.redundancy.heard(core.ms()));
+        let most = self.copies.due(heard, core.ms(), shape.length.ms());
         // One length for each number of copies, whether that many are there or not.
-        let shape = core.cfg.audio;
         let room = shape.payload_bytes.saturating_sub(PAYLOAD_HEADER_BYTES);
         let size = shape.payload_bytes + most * room;
-        let flags = if shape.length == PacketLength::Ms10 { FLAG_SHORT } else { 0 };
         let Some(epoch) = s.epochs.active_mut() else { return };
         let h_e = epoch.h;
         let Some(sealers) = epoch.sealers() else { return };
         self.plain.clear();
         let mut frame = Vec::with_capacity(size + standfast_frame::OVERHEAD_BYTES);
-        let mut packets = self.redundancy.copies(&h_e, shape, media_ts, most);
+        let places = (most, spread_for(heard.run, most, shape));
+        let (mut packets, spread) = self.redundancy.copies(&h_e, shape, media_ts, places);
         packets.insert(0, packet);
+        let flags = audio_flags(shape.length, spread);
         let written = Payload::write(&mut self.plain, size, media_ts, flags, &packets);
         if written.is_ok() && sealers.audio.seal(&self.plain, &mut frame).is_ok() {
             core.counters.frames_sealed += 1;
@@ -134,15 +140,14 @@ impl Media {
 
     /// The losses to tell, counted anew from here.
     fn report(&mut self) -> Vec<u8> {
-        let losses = self.voices.iter_mut().map(|(idx, voice)| {
-            let loss = voice.reception.loss();
-            if let Some(loss) = loss {
+        let all = self.voices.iter_mut().map(|(idx, voice)| {
+            voice.told = voice.reception.heard(voice.told);
+            if voice.reception.loss().is_some() {
                 voice.reception.restart();
-                voice.told_loss = loss;
             }
-            (*idx, loss.unwrap_or(voice.told_loss))
+            (*idx, voice.told)
         });
-        write_report(losses)
+        write_report(all)
     }
 
     /// Opens a frame and hands its packet on. Gives the member who provably sent it.
@@ -221,9 +226,8 @@ impl Media {
                 let samples = packet_length(payload).samples();
                 let place = Place { epoch, ctr, media_ts: payload.media_ts, samples };
                 count_gap(core, voice, place);
-                voice.reception.came(place);
-                let worse = voice.reception.loss().unwrap_or(0);
-                if copies_for(worse) > copies_for(voice.told_loss) {
+                voice.reception.came(place, core.ms());
+                if is_news(voice) {
                     self.next_ping_ms =
                         self.next_ping_ms.min(self.last_ping_ms + HASTY_PING_MS).max(core.ms());
                 }
@@ -263,12 +267,12 @@ impl Media {
 
     /// What others report of this device, and what it does about that.
     pub(crate) fn reach(&self, now_ms: u64) -> Reach {
-        Reach { loss: self.redundancy.loss(now_ms), copies: self.copies.sent() }
+        Reach { loss: self.redundancy.heard(now_ms).loss, copies: self.copies.sent() }
     }
 
     /// The loss of this member's packets on their way here, in half per cent, when last counted.
     pub(crate) fn loss(&self, idx: u16) -> u8 {
-        self.voices.get(&idx).map_or(0, |voice| voice.told_loss)
+        self.voices.get(&idx).map_or(0, |voice| voice.told.loss)
     }
 
     pub(crate) fn muted(&self, idx: u16) -> bool {
@@ -282,6 +286,19 @@ impl Media {
     }
 }
 
+/// Whether there is more loss or waiting than was told, enough to change what is sent.
+fn is_news(voice: &Voice) -> bool {
+    let heard = voice.reception.heard(Heard::default());
+    let waits = |heard: Heard| heard.wait >= JAM_WAIT;
+    copies_for(heard.loss) > copies_for(voice.told.loss) || waits(heard) && !waits(voice.told)
+}
+
+fn audio_flags(length: PacketLength, spread: usize) -> u8 {
+    let short = if length == PacketLength::Ms10 { FLAG_SHORT } else { 0 };
+    let spread = u8::try_from(spread).unwrap_or(0) & SPREAD_MASK;
+    short | spread << SPREAD_SHIFT
+}
+
 fn packet_length(payload: &Payload<'_>) -> PacketLength {
     match payload.flags & FLAG_SHORT {
         0 => PacketLength::Ms20,
@@ -292,9 +309,12 @@ fn packet_length(payload: &Payload<'_>) -> PacketLength {
 /// Hands on the packet and the copies of those before it.
 fn play(core: &mut Core, idx: u16, payload: &Payload<'_>) {
     let samples = packet_length(payload).samples();
-    for (back, packet) in payload.packets().take(1 + COPIES_MAX).enumerate() {
+    let copies = usize::from(payload.count()).min(1 + COPIES_MAX).saturating_sub(1);
+    let spread = usize::from(payload.flags >> SPREAD_SHIFT & SPREAD_MASK);
+    for (n, packet) in payload.packets().take(1 + copies).enumerate() {
+        let back = if n == 0 { 0 } else { distance(n, copies, spread) };
         let media_ts = payload.media_ts.wrapping_sub(back as u32 * samples);
-        let (packet, copy) = (packet.to_vec(), back > 0);
+        let (packet, copy) = (packet.to_vec(), n > 0);
         core.out.push_back(Output::Play { idx, media_ts, packet, copy });
     }
 }

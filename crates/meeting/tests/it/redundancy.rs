@@ -32,24 +32,47 @@ fn lengths(room: &Room, count: usize) -> Vec<usize> {
 }
 
 #[test]
+fn one_copy_goes_with_each_packet_until_the_line_was_calm() {
+    let mut room = meeting(&["mina"]);
+    speak(&mut room, 0, 40, |_| false);
+    assert_eq!(lengths(&room, 40), [frame_bytes(1); 40], "from the first");
+    speak(&mut room, 40, 20, |n| n % 10 == 0);
+    let mina = &room.devices["mina"];
+    assert!(mina.copies.iter().any(|(_, at)| *at == 40 * 960), "a loss that nobody reported yet");
+    let mut room = meeting(&["mina"]);
+    speak(&mut room, 0, 1_100, |_| false);
+    assert_eq!(lengths(&room, 50), [frame_bytes(0); 50]);
+}
+
+#[test]
 fn packets_are_sent_again_while_somebody_loses_them_and_not_after() {
     let mut room = meeting(&["mina", "leo"]);
-    speak(&mut room, 0, 100, |_| false);
+    speak(&mut room, 0, 1_100, |_| false);
     assert_eq!(lengths(&room, 50), [frame_bytes(0); 50]);
-    assert!(room.devices["mina"].copies.is_empty());
 
     // Within a second and a half of the first loss, and for everyone.
-    speak(&mut room, 100, 150, |n| n % 10 == 0);
+    speak(&mut room, 1_100, 150, |n| n % 10 == 0);
     assert_eq!(lengths(&room, 50), [frame_bytes(2); 50]);
-    let lost: Vec<u32> = (180..250).filter(|n| n % 10 == 0).map(|n| n * 960).collect();
+    let lost: Vec<u32> = (1_180..1_250).filter(|n| n % 10 == 0).map(|n| n * 960).collect();
     let mina = &room.devices["mina"];
     for ts in &lost[..lost.len() - 1] {
         assert!(mina.heard.iter().all(|(_, at, _)| at != ts), "the control");
         assert!(mina.copies.iter().any(|(_, at)| at == ts), "{ts}");
     }
 
-    speak(&mut room, 250, 1_000, |_| false);
+    speak(&mut room, 1_250, 3_000, |_| false);
     assert_eq!(lengths(&room, 50), [frame_bytes(0); 50], "the path is clean again");
+}
+
+#[test]
+fn bursts_are_repaired_by_copies_that_are_further_apart() {
+    let mut room = meeting(&["mina"]);
+    speak(&mut room, 0, 400, |n| n % 50 < 3);
+    assert_eq!(lengths(&room, 50), [frame_bytes(2); 50]);
+    let mina = &room.devices["mina"];
+    for ts in (300..303).chain(350..353).map(|n| n * 960) {
+        assert!(mina.copies.iter().any(|(_, at)| *at == ts), "{ts}");
+    }
 }
 
 #[test]
