@@ -439,7 +439,7 @@ mod tests {
         let mut redundancy = Redundancy::default();
         let long = PacketShape::of_20_ms(80);
         let short = PacketShape { length: PacketLength::Ms10, ..long };
-        redundancy.copies(&[1; 32], long, 0, (2, 0)).0;
+        redundancy.copies(&[1; 32], long, 0, (2, 0));
         redundancy.sent(0, b"a");
         assert!(
             redundancy.copies(&[1; 32], short, 960, (2, 0)).0.is_empty(),
