@@ -8,7 +8,7 @@ use std::cell::RefCell;
 
 use standfast_crypto::{Fingerprint, Identity, PrivateBundle};
 use standfast_frame::Payload;
-use standfast_meeting::{Command, Counters, Input, Microphone, Phase, Snapshot};
+use standfast_meeting::{Command, Counters, Input, Microphone, Phase, Reach, Snapshot};
 use standfast_wire::codec::{Blob, from_bytes, to_bytes};
 use standfast_wire::control::*;
 use standfast_wire::relay::{Envelope, VERSION};
@@ -429,6 +429,8 @@ fn less(of: &Snapshot) -> Snapshot {
         evidence: Vec::new(),
         lobby: Vec::new(),
         pulse_age_ms: 0,
+        // Of one's own packets.
+        reach: Reach { copies: 0, ..of.reach },
         ..of.clone()
     }
 }

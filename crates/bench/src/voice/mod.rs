@@ -143,8 +143,11 @@ pub(crate) fn run(bench: &Path, quick: bool) -> anyhow::Result<()> {
     report.write(bench)
 }
 
+/// A profile with its name, and the words coded by it.
+type Coded = (&'static str, VoiceProfile, Vec<Vec<u8>>);
+
 /// The words in every other way to code.
-fn coded(words: &Words) -> anyhow::Result<Vec<(&'static str, VoiceProfile, Vec<Vec<u8>>)>> {
+fn coded(words: &Words) -> anyhow::Result<Vec<Coded>> {
     let all = PROFILES.iter();
     all.map(|(system, profile)| Ok((*system, *profile, words.coded(*profile)?))).collect()
 }
