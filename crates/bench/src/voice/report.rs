@@ -27,6 +27,7 @@ pub(crate) struct Report {
     speech: &'static str,
     seconds: usize,
     m2e_is: &'static str,
+    #[serde(rename = "runs")]
     pub(crate) rows: Vec<Row>,
     /// What the peer's real server did before the simulated path.
     #[serde(skip_serializing_if = "Option::is_none")]
