@@ -238,12 +238,13 @@ impl World<'_> {
 
     /// Nothing was lost at the rotation. Then the meeting is ended.
     fn all_was_heard(&mut self) -> Held {
-        // An order of a host that came late took somebody out: all come together anew.
-        if self.finale.as_ref().is_some_and(|finale| finale.present != self.present()) {
-            self.finale = None;
+        // An order of a host that came late took somebody out, or let in whoever had waited outside:
+        // all come together anew, in the time that they had for it.
+        let others = self.finale.as_ref().is_some_and(|finale| finale.present != self.present());
+        if others || self.together().is_err() {
+            (self.finale, self.together_ms) = (None, None);
             return self.probe();
         }
-        self.together()?;
         let present: BTreeSet<_> = self.present().into_iter().collect();
         let Some(finale) = &self.finale else { return Ok(()) };
         for (serial, heard) in &finale.heard {
