@@ -203,7 +203,7 @@ impl Chain {
         h
     }
 
-    /// Who is removed after an announce, in what order so ever its statements came. Removed stays
+    /// Who is removed after an announce: what its branch knew, then what it merges, lifts and removes. Removed stays
     /// removed in every branch.
     fn removals_after(&self, a: &EpochAnnounce, statements: &Statements) -> Arc<Removals> {
         let before = self.nodes.get(&a.prev_h);
