@@ -1,10 +1,11 @@
-//! Which board holds which session, and how far it was read.
+//! What a client remembers of a relay's boards: which holds which session, and how far it was read.
 
-use standfast_wire::relay::{Board, BoardId, BoardPosition, SessionId};
+use crate::limits::MAX_SESSIONS;
+use crate::relay::{Board, BoardId, BoardPosition, SessionId};
 
 /// Boards of this meeting, at most as many as a relay keeps.
-#[derive(Default)]
-pub(super) struct Boards {
+#[derive(Debug, Default)]
+pub struct Boards {
     boards: Vec<(Board, u64)>,
     /// The request to read all again, until the relay has begun with it.
     asked: Option<u32>,
@@ -12,63 +13,70 @@ pub(super) struct Boards {
 
 impl Boards {
     /// A board runs at the relay.
-    pub(super) fn seen(&mut self, board: Board) {
+    pub fn seen(&mut self, board: Board) {
         self.boards
             .retain(|(b, _)| b.session_id != board.session_id || b.board_id == board.board_id);
         if !self.boards.iter().any(|(b, _)| b.board_id == board.board_id) {
-            if self.boards.len() >= standfast_wire::limits::MAX_SESSIONS {
+            if self.boards.len() >= MAX_SESSIONS {
                 self.boards.remove(0);
             }
             self.boards.push((board, 0));
         }
     }
 
-    pub(super) fn gone(&mut self, board_id: &BoardId) {
+    /// A board does not run any more.
+    pub fn gone(&mut self, board_id: &BoardId) {
         self.boards.retain(|(b, _)| b.board_id != *board_id);
     }
 
     /// Read up to `seq`.
-    pub(super) fn read(&mut self, board_id: &BoardId, seq: u64) {
+    pub fn read(&mut self, board_id: &BoardId, seq: u64) {
         if let Some((_, at)) = self.boards.iter_mut().find(|(b, _)| b.board_id == *board_id) {
             *at = seq.max(*at);
         }
     }
 
     /// All are read again, by this request where there is a line.
-    pub(super) fn read_again(&mut self, request: Option<u32>) {
+    pub fn read_again(&mut self, request: Option<u32>) {
         self.boards.iter_mut().for_each(|(_, at)| *at = 0);
         self.asked = request;
     }
 
     /// A request is done. What came since it was made was on its way already.
-    pub(super) fn done(&mut self, request: u32) {
+    pub fn done(&mut self, request: u32) {
         if self.asked == Some(request) {
             self.read_again(None);
         }
     }
 
     /// A connection ended.
-    pub(super) fn lost(&mut self) {
+    pub fn lost(&mut self) {
         if self.asked.is_some() {
             self.read_again(None);
         }
     }
 
     /// Whether "all was shown" is said of what is read now.
-    pub(super) fn is_read(&self) -> bool {
+    #[must_use]
+    pub fn is_read(&self) -> bool {
         self.asked.is_none()
     }
 
-    pub(super) fn session_of(&self, board_id: &BoardId) -> Option<SessionId> {
+    /// The session that a board holds.
+    #[must_use]
+    pub fn session_of(&self, board_id: &BoardId) -> Option<SessionId> {
         self.boards.iter().find(|(b, _)| b.board_id == *board_id).map(|(b, _)| b.session_id)
     }
 
-    pub(super) fn board_of(&self, session_id: &SessionId) -> Option<BoardId> {
+    /// The board that holds a session.
+    #[must_use]
+    pub fn board_of(&self, session_id: &SessionId) -> Option<BoardId> {
         self.boards.iter().find(|(b, _)| b.session_id == *session_id).map(|(b, _)| b.board_id)
     }
 
     /// Where to go on after a reconnect.
-    pub(super) fn positions(&self) -> Vec<BoardPosition> {
+    #[must_use]
+    pub fn positions(&self) -> Vec<BoardPosition> {
         self.boards
             .iter()
             .map(|(b, seq)| BoardPosition { board_id: b.board_id, seq: *seq })

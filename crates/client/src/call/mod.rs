@@ -4,7 +4,6 @@
 //! frames, the user's commands and the passing of time go into the engine, and what comes out is
 //! carried out. Whoever started it reads [`CallView`]s and keeps what [`CallEvent`]s bring.
 
-mod boards;
 mod line;
 mod runner;
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use standfast_crypto::{on_wiped_stack, wipe_stack};
 use standfast_meeting::{Input, Meeting, Opening, Output, Phase};
+use standfast_wire::boards::Boards;
 use standfast_wire::codec::Blob;
 use standfast_wire::relay::{Board, ToClient};
 use tokio::sync::{mpsc, watch};
 
-use super::boards::Boards;
 use super::line::{Line, LineEvent, LineState};
 use super::{Ask, CallConfig, CallEvent, CallView, Milestones, shape};
 use crate::clock;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use standfast_crypto::{Fingerprint, Identity, PRIVATE_BUNDLE, PrivateBundle, Pseudonym, Secret};
 use standfast_meeting::{LeftWhy, Meeting, Now, Phase, Snapshot};
+use standfast_wire::boards::Boards;
 use standfast_wire::control::Hash;
-use standfast_wire::relay::{Board, BoardId, BoardPosition, SessionId};
 
 use super::dice::Dice;
 use super::net::LineId;
@@ -204,72 +204,5 @@ impl Device {
 
     pub(crate) fn shown(&self) -> Option<&Shown> {
         self.process.as_ref().map(|process| &process.shown)
-    }
-}
-
-/// Which board holds which session, and how far it was read: as the client keeps it.
-#[derive(Default)]
-pub(crate) struct Boards {
-    boards: Vec<(Board, u64)>,
-    /// The request to read all again, until the relay has begun with it.
-    asked: Option<u32>,
-}
-
-impl Boards {
-    pub(crate) fn seen(&mut self, board: Board) {
-        self.boards
-            .retain(|(b, _)| b.session_id != board.session_id || b.board_id == board.board_id);
-        if !self.boards.iter().any(|(b, _)| b.board_id == board.board_id) {
-            if self.boards.len() >= standfast_wire::limits::MAX_SESSIONS {
-                self.boards.remove(0);
-            }
-            self.boards.push((board, 0));
-        }
-    }
-
-    pub(crate) fn gone(&mut self, board_id: &BoardId) {
-        self.boards.retain(|(b, _)| b.board_id != *board_id);
-    }
-
-    pub(crate) fn read(&mut self, board_id: &BoardId, seq: u64) {
-        if let Some((_, at)) = self.boards.iter_mut().find(|(b, _)| b.board_id == *board_id) {
-            *at = seq.max(*at);
-        }
-    }
-
-    pub(crate) fn read_again(&mut self, request: Option<u32>) {
-        self.boards.iter_mut().for_each(|(_, at)| *at = 0);
-        self.asked = request;
-    }
-
-    pub(crate) fn done(&mut self, request: u32) {
-        if self.asked == Some(request) {
-            self.read_again(None);
-        }
-    }
-
-    pub(crate) fn lost(&mut self) {
-        if self.asked.is_some() {
-            self.read_again(None);
-        }
-    }
-
-    pub(crate) fn is_read(&self) -> bool {
-        self.asked.is_none()
-    }
-
-    pub(crate) fn session_of(&self, board_id: &BoardId) -> Option<SessionId> {
-        self.boards.iter().find(|(b, _)| b.board_id == *board_id).map(|(b, _)| b.session_id)
-    }
-
-    pub(crate) fn board_of(&self, session_id: &SessionId) -> Option<BoardId> {
-        self.boards.iter().find(|(b, _)| b.session_id == *session_id).map(|(b, _)| b.board_id)
-    }
-
-    pub(crate) fn positions(&self) -> Vec<BoardPosition> {
-        self.boards
-            .iter()
-            .map(|(b, seq)| BoardPosition { board_id: b.board_id, seq: *seq })
-            .collect()
     }
 }
