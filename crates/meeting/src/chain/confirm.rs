@@ -9,7 +9,7 @@ use standfast_wire::control::{
     Admission, Entry, EpochAnnounce, MAX_SUCCESSION, Reason, Role, State,
 };
 
-use super::{Chain, Link, Node, Removals};
+use super::{Chain, Link, Node, Removals, comes_along};
 use crate::Refusal;
 use crate::authority::{Statements, statements};
 use crate::limits::{max_ms, max_ms_without};
@@ -19,6 +19,7 @@ use crate::session::Session;
 struct Before<'c> {
     session: &'c Session,
     base: Option<&'c Node>,
+    /// The branch that ends in this one, if what was said in it comes along.
     merged: Option<&'c Node>,
     /// Who is removed after it.
     removals: Arc<Removals>,
@@ -38,16 +39,11 @@ pub(super) fn check(
         Some(h) => Some(chain.node(h).ok_or(Refusal::Missing)?),
         None => None,
     };
-    // What somebody who was removed has done since does not come in by others.
-    if let (Some(base), Some(merged)) = (base, merged)
-        && base.removals.stand_for(merged.link.generator())
-    {
-        return Err(Refusal::NotAllowed);
-    }
     check_number(a, base, merged)?;
     check_generator(session, a, base)?;
     let statements = statements(session, path, a)?;
     let removals = chain.removals_after(a, &statements);
+    let merged = merged.filter(|merged| comes_along(base, merged));
     let before = Before { session, base, merged, removals, statements: &statements };
     before.check_lock(a)?;
     before.check_roster(a)?;

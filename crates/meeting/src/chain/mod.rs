@@ -203,12 +203,13 @@ impl Chain {
         h
     }
 
-    /// Who is removed after an announce: what its branch knew, then what it merges, lifts and removes. Removed stays
-    /// removed in every branch.
+    /// Who is removed after an announce: what its branch knew, then what it merges, lifts and removes.
+    /// Removed stays removed in every branch.
     fn removals_after(&self, a: &EpochAnnounce, statements: &Statements) -> Arc<Removals> {
         let before = self.nodes.get(&a.prev_h);
         let mut removals = before.map(|node| Arc::clone(&node.removals)).unwrap_or_default();
-        if let Some(merged) = a.merged_h.and_then(|h| self.nodes.get(&h)) {
+        let merged = a.merged_h.and_then(|h| self.nodes.get(&h));
+        if let Some(merged) = merged.filter(|merged| comes_along(before, merged)) {
             Arc::make_mut(&mut removals).merge(&merged.removals);
         }
         for (fp, at_h) in &statements.readmitted {
@@ -234,6 +235,11 @@ impl Chain {
         let mut after = before.clone();
         after.merge(&merged.removals);
         after.standing().filter(|fp| !before.stand_for(*fp)).collect()
+    }
+
+    /// Whether what was said in another branch comes along when it ends in this one.
+    pub(crate) fn takes_along(&self, merged: &Hash) -> bool {
+        self.nodes.get(merged).is_some_and(|merged| comes_along(self.head_node(), merged))
     }
 
     /// Whether `h` has ended in this device's branch.
@@ -316,6 +322,13 @@ impl Chain {
             self.nodes.remove(&h);
         }
     }
+}
+
+/// Whether what was said in a branch that ends with `merged` comes along when it ends in that of
+/// `base`. What somebody has done since they were removed does not come in by others: their branch
+/// ends in name only, so that term and epoch grow for who comes from it.
+fn comes_along(base: Option<&Node>, merged: &Node) -> bool {
+    base.is_none_or(|base| !base.removals.stand_for(merged.link.generator()))
 }
 
 /// Where two branches part.

@@ -90,9 +90,8 @@ impl Generator {
             }
             false => merged_head(core, s, &pending),
         };
-        changes
-            .removed
-            .extend(s.chain.merged_removed(&s.chain.tip(), merged.map(|(h, _)| h).as_ref()));
+        let told = merged.map(|(h, _)| h).filter(|h| s.chain.takes_along(h));
+        changes.removed.extend(s.chain.merged_removed(&s.chain.tip(), told.as_ref()));
         let locked = locked_by(s, merged, &changes);
         if locked {
             super::bar_newcomers(s, &mut changes);
@@ -240,7 +239,8 @@ impl Generator {
 /// Whether the next announce is locked: by order, else like the head; a merge keeps the lock of
 /// either side.
 fn locked_by(s: &Seated, merged: Option<(Hash, (u32, u32))>, changes: &Changes) -> bool {
-    let other = merged.and_then(|(h, _)| s.chain.node(&h)).map(|node| &node.link);
+    let told = merged.filter(|(h, _)| s.chain.takes_along(h));
+    let other = told.and_then(|(h, _)| s.chain.node(&h)).map(|node| &node.link);
     let before = s.chain.head().into_iter().chain(other).any(|link| link.announce.locked);
     changes.locked.unwrap_or(before)
 }
@@ -250,22 +250,23 @@ fn locked_by(s: &Seated, merged: Option<(Hash, (u32, u32))>, changes: &Changes) 
 fn merged_head(core: &Core, s: &Seated, pending: &Pending) -> Option<(Hash, (u32, u32))> {
     let heads = pending.joins.iter().filter_map(|h| known_head(s, h));
     heads
-        .chain(pending.ends)
+        .chain(pending.ends.filter(|h| s.chain.takes_along(h)))
         .filter(|h| may_end(core, s, h))
         .filter_map(|h| Some((h, s.chain.node(&h)?.link.number())))
         .max_by_key(|(h, (_, epoch))| (*epoch, *h))
 }
 
-/// Whether the branch with this head may end in ours: it is another one, did not end yet, was made
-/// by nobody who is removed here, and did not remove this device.
+/// Whether the branch with this head may end in ours: it is another one, did not end yet, and, if
+/// what was said in it comes along, did not remove this device, and nobody made it whom this device
+/// saw removed.
 fn may_end(core: &Core, s: &Seated, h: &Hash) -> bool {
     let (chain, tip) = (&s.chain, s.chain.tip());
     let by_member = || chain.node(h).is_some_and(|n| !chain.is_removed(n.link.generator()));
+    let takes_me = || chain.merged_removed(&tip, Some(h)).contains(&core.me());
     !chain.descends(&tip, h)
         && !chain.descends(h, &tip)
         && !chain.has_merged(h)
-        && by_member()
-        && !chain.merged_removed(&tip, Some(h)).contains(&core.me())
+        && (!chain.takes_along(h) || by_member() && !takes_me())
 }
 
 /// The head from which the author of the join `h` comes; where its announce did not come, the newest

@@ -111,6 +111,29 @@ fn a_removal_that_only_one_has_seen_comes_with_them_into_the_branch_that_goes_on
 }
 
 #[test]
+fn the_branch_of_somebody_who_was_removed_ends_in_name_only() {
+    let mut room = team();
+    split(&mut room, &["mina", "jonas"]);
+    room.pass(30_000);
+    room.command("mina", Command::SetLocked(true));
+    for _ in 0..6 {
+        room.command("mina", Command::RotateNow);
+        room.pass(3_000);
+    }
+    room.command("ines", Command::Remove(identity("mina").fingerprint()));
+    room.pass(2_000);
+    room.devices.remove("mina");
+    let before = room.see("jonas").active.unwrap().number;
+    assert!(before > room.see("ines").active.unwrap().number + 2, "the control");
+    assert!(room.see("jonas").locked && !room.see("ines").locked, "the control");
+    heal(&mut room, &["ines", "leo", "jonas"]);
+    room.pass(40_000);
+    assert!(room.common_code(&["ines", "leo", "jonas"]).is_some());
+    assert!(room.see("ines").active.unwrap().number > before, "for who comes from there it grows");
+    assert!(!room.see("ines").locked, "what she did does not come along");
+}
+
+#[test]
 fn who_leaves_alone_after_a_split_ends_nothing_for_those_on_the_other_side() {
     let mut room = meeting(&["mina", "leo"]);
     split(&mut room, &["mina", "leo"]);

@@ -46,9 +46,13 @@ impl Announced {
 
 impl Truth {
     /// Whom the merged branch removed since the two parted; a removal before that may have been lifted
-    /// in ours.
+    /// in ours. What somebody says who was removed does not count.
     fn removed_by(&self, merged: Option<&Announced>, a: &EpochAnnounce) -> BTreeSet<Hash> {
-        let Some(merged) = merged else { return BTreeSet::new() };
+        let before = self.announces.get(&a.prev_h);
+        let counts = |merged: &&Announced| {
+            before.is_none_or(|before| !before.removed.contains(&merged.generator))
+        };
+        let Some(merged) = merged.filter(counts) else { return BTreeSet::new() };
         let ours: Vec<_> = self.path(a.prev_h).map(|(h, _)| h).collect();
         let mut theirs = self.path(a.merged_h.unwrap_or_default());
         let parted = theirs.find(|(h, _)| ours.contains(h)).map(|(_, ancestor)| ancestor);
