@@ -104,6 +104,10 @@ impl World<'_> {
                 self.finale = Some(Finale { until_ms, present, ..Finale::default() });
                 self.queue.push(self.now_ms, Event::Finale(0));
             }
+            // Whoever removed those who are left is gone.
+            Err(_) if self.present().is_empty() && self.now_ms > calm_ms + self.bound_ms() => {
+                self.over = true;
+            }
             Err(why) if self.now_ms > calm_ms + self.bound_ms() => {
                 return Err(format!("{why}, {} ms after the trouble", self.now_ms - calm_ms));
             }
@@ -132,11 +136,13 @@ impl World<'_> {
             .collect()
     }
 
-    /// Removed, as some device that is live sees it, and knows it itself or was never in.
+    /// Removed, as some device that is live sees it, and knows it itself or was never in; or nobody is
+    /// left who saw it but itself.
     fn is_barred(&self, at: usize) -> bool {
         let fp = self.devices[at].fp;
-        let mut live = self.devices.iter().filter_map(|d| d.shown()).filter(|shown| shown.live());
-        let removed = live.any(|shown| shown.removed.contains(&fp));
+        let mut all = self.devices.iter().enumerate().filter_map(|(n, d)| Some((n, d.shown()?)));
+        let removed =
+            all.any(|(n, shown)| (shown.live() || n == at) && shown.removed.contains(&fp));
         removed && self.devices[at].shown().is_none_or(|shown| shown.active.is_none())
     }
 

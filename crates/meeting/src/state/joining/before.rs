@@ -1,8 +1,7 @@
 //! A device that was live in this session before: in its branch or another, and in whose care the
 //! key is when nobody comes back.
 
-use standfast_wire::control::{Hash, HeadAsk, Kind};
-use standfast_wire::relay::SLOT_LOG;
+use standfast_wire::control::Hash;
 
 use super::{Asked, Before, Joining, Trial};
 use crate::core::Core;
@@ -71,9 +70,11 @@ impl Joining {
         Some(core.ms() + TAKEOVER_MS + turns * TAKEOVER_RANK_MS + FOUND_MS)
     }
 
-    /// When a device that was live before looks after the key itself, if nobody comes back.
+    /// When a device that was live before looks after the key itself, if nobody comes back. Not one
+    /// that found its own removal in another branch, though nobody lives there any more.
     pub(super) fn claim_at_ms(&self, core: &Core) -> Option<u64> {
-        let before = self.before.as_ref().filter(|_| core.offline_since_ms.is_none())?;
+        let may = core.offline_since_ms.is_none() && !self.removed(core);
+        let before = self.before.as_ref().filter(|_| may)?;
         let head = self.history.chain.head().filter(|_| self.asked.is_some())?;
         // Only in the branch in which it was.
         let here = self.history.chain.descends(&head.h, &before.head);
@@ -95,8 +96,7 @@ impl Joining {
             Some((at_h, until)) if at_h == tip => return core.ms() >= until,
             _ => {
                 before.claim = Some((tip, core.ms() + HEAD_ASK_MS));
-                let ask = HeadAsk { at_h: tip, nonce: core.nonce() };
-                core.post(&self.history.session, Kind::HeadAsk, SLOT_LOG, &ask, None);
+                self.history.ask_head(core);
             }
         }
         false
