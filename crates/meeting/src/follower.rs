@@ -3,10 +3,9 @@
 use standfast_crypto::Fingerprint;
 use standfast_wire::codec::from_bytes;
 use standfast_wire::control::{
-    Arrival, EpochAnnounce, Hash, HeadAsk, Heartbeat, KeyRequest, KeyWrap, Kind,
-    State as EntryState, Vouch,
+    Arrival, EpochAnnounce, Hash, Heartbeat, KeyRequest, KeyWrap, Kind, State as EntryState, Vouch,
 };
-use standfast_wire::relay::{Envelope, SLOT_LOG};
+use standfast_wire::relay::Envelope;
 
 use crate::Refusal;
 use crate::chain::Link;
@@ -43,6 +42,15 @@ struct Claim {
     until_ms: u64,
 }
 
+/// What was done about acks that did not come.
+#[derive(Clone, Copy)]
+enum Missed {
+    /// The boards were read again.
+    Read,
+    /// And everybody was asked to post theirs once more.
+    Asked,
+}
+
 /// What time asks of a follower.
 pub(crate) enum Due {
     Nothing,
@@ -65,10 +73,10 @@ pub(crate) struct Follower {
     lost_ms: Option<u64>,
     /// The newest heartbeat named an Arrival that did not come.
     unnamed: bool,
-    /// The epoch of which the newest heartbeat named an ack that did not come, and the one for whose
-    /// acks the board was read again.
+    /// The epoch of which the newest heartbeat named an ack that did not come, and what was done
+    /// about the acks of which epoch.
     unacked: Option<Hash>,
-    acks_read: Option<Hash>,
+    acks_missed: Option<(Hash, Missed)>,
     claim: Option<Claim>,
 }
 
@@ -84,7 +92,7 @@ impl Follower {
             lost_ms: None,
             unnamed: false,
             unacked: None,
-            acks_read: None,
+            acks_missed: None,
             claim: None,
         }
     }
@@ -257,17 +265,24 @@ impl Follower {
     }
 
     /// Without somebody's ack this device says "3 of 4" until the next epoch. Twice in a row, and
-    /// once for an epoch: the board may not have it any more.
+    /// once for an epoch: it reads the boards again. Those may not have it any more, where an older
+    /// one came after it: then it asks everybody for theirs.
     fn miss_acks(&mut self, core: &mut Core, s: &Seated, beat: &Heartbeat) {
         let missing = |e: &&Epoch| {
             e.h == beat.h_e && beat.acked.as_slice().iter().any(|idx| !e.acked.contains(idx))
         };
         let missing = s.epochs.newest().filter(missing).map(|e| e.h);
-        let again = missing.is_some() && self.unacked == missing && self.acks_read != missing;
-        if again && core.has_read(&s.session.id()) && core.read_again() {
-            self.acks_read = missing;
+        let again = missing == std::mem::replace(&mut self.unacked, missing);
+        let Some(h) = missing.filter(|_| again && core.has_read(&s.session.id())) else { return };
+        match self.acks_missed {
+            Some((of, Missed::Read)) if of == h => {
+                self.acks_missed = Some((h, Missed::Asked));
+                s.ask_head(core);
+            }
+            Some((of, Missed::Asked)) if of == h => {}
+            _ if core.read_again() => self.acks_missed = Some((h, Missed::Read)),
+            _ => {}
         }
-        self.unacked = missing;
     }
 
     pub(crate) fn arrival(
@@ -311,8 +326,7 @@ impl Follower {
             Some(claim) if claim.at_h == tip && core.ms() >= claim.until_ms => Due::TakeOver,
             Some(claim) if claim.at_h == tip => Due::Nothing,
             _ => {
-                let ask = HeadAsk { at_h: tip, nonce: core.nonce() };
-                core.post(&s.session, Kind::HeadAsk, SLOT_LOG, &ask, None);
+                s.ask_head(core);
                 self.claim = Some(Claim { at_h: tip, until_ms: core.ms() + HEAD_ASK_MS });
                 Due::Nothing
             }

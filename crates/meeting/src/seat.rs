@@ -28,7 +28,7 @@ pub(crate) struct Seat {
     bundles: Vec<PrivateBundle>,
     /// As posted, for a connection that broke on the way.
     last_ack: Option<Envelope>,
-    ack_replaced_ms: Option<u64>,
+    ack_repeated_ms: Option<u64>,
     chain: Option<(([u8; 16], u32), ReceiveChain)>,
 }
 
@@ -75,7 +75,7 @@ impl Seat {
             msk,
             bundles: vec![bundle],
             last_ack: None,
-            ack_replaced_ms: None,
+            ack_repeated_ms: None,
             chain: None,
         }
     }
@@ -161,12 +161,12 @@ impl Seat {
         }
     }
 
-    /// An older ack of this device came: a relay that joined two boards, or shows an old one, has it
-    /// in place of the last one, which those who come or read again do not get. Seldom, for everyone
-    /// with the link can make it seem so.
-    pub(crate) fn ack_replaced(&mut self, core: &mut Core) {
-        if self.ack_replaced_ms.is_none_or(|at| core.ms() >= at + READ_AGAIN_MS) {
-            self.ack_replaced_ms = Some(core.ms());
+    /// Somebody misses this device's last ack, or an older one came: a relay that joined two boards,
+    /// or shows an old one, has that in its place, and those who come or read again do not get the
+    /// last. Seldom, for a member can ask and everyone with the link can make it seem so.
+    pub(crate) fn repeat_ack_seldom(&mut self, core: &mut Core) {
+        if self.ack_repeated_ms.is_none_or(|at| core.ms() >= at + READ_AGAIN_MS) {
+            self.ack_repeated_ms = Some(core.ms());
             self.repeat_ack(core);
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use standfast_crypto::{Fingerprint, PublicIdentity, Secret};
 use standfast_wire::control::{
-    Arrived, EpochAnnounce, Hash, Heartbeat, KeyAck, Kind, Moved, Role as Part, State,
+    Arrived, EpochAnnounce, Hash, HeadAsk, Heartbeat, KeyAck, Kind, Moved, Role as Part, State,
 };
 use standfast_wire::relay::{Envelope, SLOT_ACK, SLOT_LOG};
 
@@ -158,6 +158,12 @@ impl History {
                 Err(if seen { Refusal::Stale } else { Refusal::NotAllowed })
             }
         }
+    }
+
+    /// Asks for anything newer than this device's head, and for acks of it.
+    pub(crate) fn ask_head(&self, core: &mut Core) {
+        let ask = HeadAsk { at_h: self.chain.tip(), nonce: core.nonce() };
+        core.post(&self.session, Kind::HeadAsk, SLOT_LOG, &ask, None);
     }
 
     /// Whether somebody looks after the key of a branch that did not end in this one.
@@ -410,7 +416,7 @@ impl Seated {
     pub(crate) fn own_ack(&mut self, core: &mut Core, letter: &Letter) -> Result<(), Refusal> {
         let claimed: KeyAck = standfast_wire::codec::from_bytes(&letter.body)?;
         if self.epochs.newest().is_some_and(|newest| newest.h != claimed.h_e) {
-            self.seat.ack_replaced(core);
+            self.seat.repeat_ack_seldom(core);
         }
         Ok(())
     }

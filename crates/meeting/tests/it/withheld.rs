@@ -9,7 +9,7 @@ use standfast_wire::relay::Envelope;
 
 use crate::hostile::{deaf_to_control, invited, invited_today};
 use crate::life::meeting;
-use crate::room::Room;
+use crate::room::{Room, identity};
 
 #[test]
 fn an_arrival_that_was_held_back_makes_nobody_live() {
@@ -221,4 +221,26 @@ fn a_stretched_clock_cuts_the_microphone() {
         }
     }
     assert_eq!(stages, [Pulse::Steady, Pulse::Stale, Pulse::Cut]);
+}
+
+#[test]
+fn an_ack_that_the_board_does_not_have_any_more_is_asked_for() {
+    let mut room = meeting(&["mina", "jonas"]);
+    let (reader, jonas, mut asked) = (room.reader(), identity("jonas").fingerprint(), false);
+    // Jonas's ack does not come to Mina, nor when she reads the board again.
+    room.tamper = Some(Box::new(move |to, envelope| {
+        let letter = reader(envelope);
+        asked |= letter.kind == Kind::HeadAsk;
+        let drops = to == "mina" && letter.kind == Kind::Ack && letter.from == jonas.0 && !asked;
+        (!drops).then(|| envelope.clone())
+    }));
+    room.command("ines", Command::RotateNow);
+    let number = room.see("ines").coming.or(room.see("ines").active).unwrap().number;
+    room.pass(4_000);
+    let mina = room.see("mina").active.unwrap();
+    assert_eq!((mina.number, mina.confirmed, mina.members), (number, 2, 3));
+    room.pass(8_000);
+    let mina = room.see("mina").active.unwrap();
+    assert_eq!((mina.number, mina.confirmed, mina.members), (number, 3, 3));
+    assert_eq!(room.devices["mina"].reads, 1);
 }

@@ -28,7 +28,9 @@ fn stormy_meetings_hold() {
 
 /// Meetings in which a promise was once broken, by members and seed. A change of the simulation makes
 /// other meetings of them; then they are as good as any.
-const ONCE_BROKEN: [(usize, u64); 23] = [
+const ONCE_BROKEN: [(usize, u64); 28] = [
+    (3, 664),
+    (3, 668),
     (3, 10085),
     (3, 10904),
     (3, 10939),
@@ -38,10 +40,13 @@ const ONCE_BROKEN: [(usize, u64); 23] = [
     (3, 12084),
     (3, 15016),
     (3, 15398),
+    (5, 152),
+    (5, 355),
     (5, 397),
     (5, 851),
     (5, 1054),
     (5, 2037),
+    (5, 2080),
     (5, 2107),
     (5, 11007),
     (5, 11734),

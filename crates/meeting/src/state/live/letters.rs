@@ -192,7 +192,7 @@ impl Live {
         Ok(())
     }
 
-    /// Somebody asks for anything newer than its head.
+    /// Somebody asks for anything newer than its head, and may miss an ack of it.
     fn head_ask(&mut self, core: &mut Core, letter: &Letter) -> Result<(), Refusal> {
         let s = &mut self.seated;
         let identity = s.session.identity_of(letter.from).ok_or(Refusal::NotAllowed)?;
@@ -202,6 +202,10 @@ impl Live {
             return Err(Refusal::NotAllowed);
         }
         s.recent.note(ask.hash("SF1/message"), core.ms());
+        let here = s.epochs.newest().is_some_and(|e| e.h == ask.message.at_h);
+        if here && ask.from != core.me() {
+            s.seat.repeat_ack_seldom(core);
+        }
         if let Role::Generator(generator) = &mut self.role {
             generator.show(core, &mut self.seated, &ask.message.at_h);
         }

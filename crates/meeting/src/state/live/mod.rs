@@ -7,8 +7,8 @@ mod letters;
 use std::collections::BTreeSet;
 
 use standfast_crypto::Fingerprint;
-use standfast_wire::control::{Alive, Hash, HeadAsk, Kind, Reason};
-use standfast_wire::relay::{Envelope, SLOT_HEARTBEAT, SLOT_LOG};
+use standfast_wire::control::{Alive, Hash, Kind, Reason};
+use standfast_wire::relay::{Envelope, SLOT_HEARTBEAT};
 
 use crate::branch::{better, removes_me, removes_ours};
 use crate::core::Core;
@@ -273,8 +273,7 @@ impl Live {
                     generator.beat(core, &mut self.seated);
                 } else {
                     generator.renew_seat(core, &mut self.seated);
-                    let ask = HeadAsk { at_h: self.seated.chain.tip(), nonce: core.nonce() };
-                    core.post(&self.seated.session, Kind::HeadAsk, SLOT_LOG, &ask, None);
+                    self.seated.ask_head(core);
                     self.seated.resume_at_ms = Some(core.ms() + READ_WAIT_MS);
                 }
             }
