@@ -31,6 +31,7 @@ mod drift;
 mod incoming;
 mod jitter;
 mod level;
+mod limiter;
 mod mixer;
 mod processing;
 mod profile;
@@ -43,7 +44,8 @@ pub use codec::{CodecError, Concealment, Decoder, Encoder, MAX_PACKET_BYTES, pac
 pub use incoming::{DeepBudget, Incoming, IncomingStats};
 pub use jitter::{Adjust, JitterBuffer, JitterStats, Packet, Pop, Push};
 pub use level::{Activity, Level};
-pub use mixer::{Limiter, MAX_SPEAKERS, Mixer};
+pub use limiter::Limiter;
+pub use mixer::{MAX_SPEAKERS, Mixer};
 pub use processing::{Processing, ProcessingConfig};
 pub use profile::{BitRate, Pace, VoiceProfile};
 pub use reference::Reference;
