@@ -4,8 +4,9 @@
 //! a device or starts a thread, and no key or name of a person is known. The `audio` crate moves
 //! samples to and from devices; `client::voice` joins the two.
 //!
-//! All sound is mono 32-bit float at 48 kHz, nominally within ±1. It moves in [`Block`]s of 10 ms
-//! and is coded in packets of 20 ms, a [`Frame`], or of 10 ms, by the sender's [`VoiceProfile`].
+//! All sound is mono 32-bit float at 48 kHz, nominally within ±1, until a [`Mixer`] gives each
+//! voice a [`Place`] between two ears. It moves in [`Block`]s of 10 ms and is coded in packets of
+//! 20 ms, a [`Frame`], or of 10 ms, by the sender's [`VoiceProfile`].
 //!
 //! The contract a caller keeps: [`Incoming::pull`] is called once per 10 ms of sound that is
 //! needed, with a clock that never runs backwards and is the same as that given to
@@ -33,6 +34,7 @@ mod jitter;
 mod level;
 mod limiter;
 mod mixer;
+mod place;
 mod processing;
 mod profile;
 mod reference;
@@ -45,7 +47,8 @@ pub use incoming::{DeepBudget, Incoming, IncomingStats};
 pub use jitter::{Adjust, JitterBuffer, JitterStats, Packet, Pop, Push};
 pub use level::{Activity, Level};
 pub use limiter::Limiter;
-pub use mixer::{MAX_SPEAKERS, Mixer};
+pub use mixer::{MAX_SPEAKERS, Mix, Mixer};
+pub use place::Place;
 pub use processing::{Processing, ProcessingConfig};
 pub use profile::{BitRate, Pace, VoiceProfile};
 pub use reference::Reference;

@@ -82,7 +82,7 @@ impl<'w> Seat<'w> {
                 self.mixer.add(&block, 1.0);
             }
         }
-        self.mixer.finish(&mut block);
+        self.mixer.finish();
     }
 }
 

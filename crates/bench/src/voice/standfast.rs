@@ -115,7 +115,7 @@ impl System for Standfast {
         if self.incoming.pull(now_us, &mut deep, block) {
             self.mixer.add(block, 1.0);
         }
-        self.mixer.finish(block);
+        *block = self.mixer.finish().middle;
     }
 
     fn so_far(&self) -> SoFar {

@@ -175,7 +175,7 @@ impl PlayoutThread {
             others_sound |= *id != SELF && level.peak > SOUND;
             self.mixer.add(&block, self.gains.get(id).copied().unwrap_or(1.0));
         }
-        self.mixer.finish(&mut block);
+        let block = self.mixer.finish().middle;
         if others_sound {
             self.shared.note_first_audio();
         }
