@@ -8,6 +8,7 @@ use std::sync::Arc;
 use cpal::{FromSample, Sample};
 use rtrb::{Consumer, Producer};
 
+use crate::convert::Ears;
 use crate::gauge::Gauge;
 
 /// Takes what a microphone delivers.
@@ -45,7 +46,7 @@ impl CaptureBody {
 
 /// Gives what a loudspeaker asks for.
 pub(crate) struct PlaybackBody {
-    ring: Consumer<f32>,
+    ring: Consumer<Ears>,
     channels: usize,
     gauge: Arc<Gauge>,
     /// Nothing is missed before the first sample came.
@@ -53,11 +54,11 @@ pub(crate) struct PlaybackBody {
 }
 
 impl PlaybackBody {
-    pub(crate) fn new(ring: Consumer<f32>, channels: u16, gauge: Arc<Gauge>) -> Self {
+    pub(crate) fn new(ring: Consumer<Ears>, channels: u16, gauge: Arc<Gauge>) -> Self {
         Self { ring, channels: usize::from(channels.max(1)), gauge, started: false }
     }
 
-    /// Copies the ring to every channel. What is missing is silence, and counted.
+    /// Spreads the ring over the channels. What is missing is silence, and counted.
     pub(crate) fn run<T: Sample + FromSample<f32>>(&mut self, samples: &mut [T]) {
         let frames = samples.len() / self.channels;
         self.gauge.note_period(frames);
@@ -68,11 +69,24 @@ impl PlaybackBody {
         }
         let (sounding, missing) = samples.split_at_mut(present * self.channels);
         if let Ok(chunk) = self.ring.read_chunk(present) {
-            for (frame, sample) in sounding.chunks_exact_mut(self.channels).zip(chunk) {
-                frame.fill(T::from_sample_(sample));
+            for (frame, ears) in sounding.chunks_exact_mut(self.channels).zip(chunk) {
+                spread(ears, frame);
             }
         }
         missing.fill(T::EQUILIBRIUM);
+    }
+}
+
+/// One channel plays the mean of both ears; of more, those with even numbers the left one.
+fn spread<T: Sample + FromSample<f32>>([left, right]: Ears, frame: &mut [T]) {
+    if let [only] = frame {
+        *only = T::from_sample_((left + right) / 2.0);
+        return;
+    }
+    for pair in frame.chunks_mut(2) {
+        for (channel, ear) in pair.iter_mut().zip([left, right]) {
+            *channel = T::from_sample_(ear);
+        }
     }
 }
 
@@ -102,12 +116,14 @@ mod tests {
             assert!(body.gauge.glitches() > 0, "the ring was meant to overflow");
         }
         fn playback<T: Sample + FromSample<f32>>() {
-            let (mut writer, ring) = RingBuffer::new(1_000);
-            let mut body = PlaybackBody::new(ring, 2, Arc::default());
-            let mut samples = [T::EQUILIBRIUM; 512];
-            writer.push_entire_slice(&[0.5; 1_000]).unwrap();
-            assert_no_alloc(|| (0..10).for_each(|_| body.run(&mut samples)));
-            assert!(body.gauge.glitches() > 0, "the ring was meant to run dry");
+            for channels in [1, 2, 6] {
+                let (mut writer, ring) = RingBuffer::new(1_000);
+                let mut body = PlaybackBody::new(ring, channels, Arc::default());
+                let mut samples = [T::EQUILIBRIUM; 512];
+                writer.push_entire_slice(&[[0.5, -0.5]; 1_000]).unwrap();
+                assert_no_alloc(|| (0..20).for_each(|_| body.run(&mut samples)));
+                assert!(body.gauge.glitches() > 0, "the ring was meant to run dry");
+            }
         }
         capture::<f32>();
         capture::<i16>();
@@ -151,9 +167,22 @@ mod tests {
         let mut samples = [9_i16; 6];
         body.run(&mut samples);
         assert_eq!((samples, gauge.glitches()), ([0; 6], 0));
-        writer.push_entire_slice(&[0.5, -0.5]).unwrap();
+        writer.push_entire_slice(&[[0.5; 2], [-0.5, 0.25]]).unwrap();
         body.run(&mut samples);
-        assert_eq!((samples, gauge.glitches()), ([16_384, 16_384, -16_384, -16_384, 0, 0], 1));
+        assert_eq!((samples, gauge.glitches()), ([16_384, 16_384, -16_384, 8_192, 0, 0], 1));
         assert_eq!(gauge.largest_period(), 3);
+    }
+
+    #[test]
+    fn any_number_of_channels_plays_both_ears() {
+        let spread = |channels: usize| {
+            let mut frame = vec![9.0_f32; channels];
+            super::spread([0.5, 0.25], &mut frame);
+            frame
+        };
+        assert_eq!(spread(1), [0.375]);
+        assert_eq!(spread(2), [0.5, 0.25]);
+        assert_eq!(spread(3), [0.5, 0.25, 0.5]);
+        assert_eq!(spread(6), [0.5, 0.25, 0.5, 0.25, 0.5, 0.25]);
     }
 }

@@ -2,10 +2,10 @@
 
 use audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{
-    Async, FixedAsync, Resampler, SincInterpolationParameters, SincInterpolationType,
+    Async, FixedAsync, Indexing, Resampler, SincInterpolationParameters, SincInterpolationType,
     WindowFunction,
 };
-use standfast_media::{BLOCK_SAMPLES, Block, SAMPLE_RATE};
+use standfast_media::{BLOCK_SAMPLES, Block, Mix, SAMPLE_RATE};
 
 use crate::AudioError;
 
@@ -14,27 +14,37 @@ const SINC_LEN: usize = 128;
 /// How far the ratio may be changed later, to follow a drifting clock.
 const MAX_RATIO_CHANGE: f64 = 1.01;
 
-fn resampler(from: u32, to: u32, fixed: FixedAsync) -> Result<Async<f32>, AudioError> {
+fn resampler(
+    (from, to): (u32, u32),
+    channels: usize,
+    fixed: FixedAsync,
+) -> Result<Async<f32>, AudioError> {
     let parameters = SincInterpolationParameters {
         interpolation: SincInterpolationType::Linear,
         oversampling_factor: 256,
         ..SincInterpolationParameters::new(SINC_LEN, WindowFunction::BlackmanHarris2)
     };
     let ratio = f64::from(to) / f64::from(from.max(1));
-    Async::new_sinc(ratio, MAX_RATIO_CHANGE, &parameters, BLOCK_SAMPLES, 1, fixed)
+    Async::new_sinc(ratio, MAX_RATIO_CHANGE, &parameters, BLOCK_SAMPLES, channels, fixed)
         .map_err(|_| AudioError::Unsupported)
 }
 
-/// Runs the resampler over whole slices; the number of samples written.
-fn run(resampler: &mut Async<f32>, input: &[f32], output: &mut [f32]) -> usize {
-    let (read, room) = (input.len(), output.len());
-    let Ok(input) = InterleavedSlice::new(input, 1, read) else {
+/// Runs the resampler over whole slices, its channels interleaved; the number of frames written.
+fn run(
+    resampler: &mut Async<f32>,
+    input: &[f32],
+    output: &mut [f32],
+    indexing: Option<&Indexing>,
+) -> usize {
+    let channels = resampler.nbr_channels();
+    let (read, room) = (input.len() / channels, output.len() / channels);
+    let Ok(input) = InterleavedSlice::new(input, channels, read) else {
         return 0;
     };
-    let Ok(mut output) = InterleavedSlice::new_mut(output, 1, room) else {
+    let Ok(mut output) = InterleavedSlice::new_mut(output, channels, room) else {
         return 0;
     };
-    resampler.process_into_buffer(&input, &mut output, None).map_or(0, |(_, written)| written)
+    resampler.process_into_buffer(&input, &mut output, indexing).map_or(0, |(_, written)| written)
 }
 
 /// Makes blocks of samples at any rate.
@@ -47,7 +57,7 @@ impl IntoBlocks {
     /// For samples at `rate` per second.
     pub fn new(rate: u32) -> Result<Self, AudioError> {
         let resampler = (rate != SAMPLE_RATE)
-            .then(|| resampler(rate, SAMPLE_RATE, FixedAsync::Output))
+            .then(|| resampler((rate, SAMPLE_RATE), 1, FixedAsync::Output))
             .transpose()?;
         Ok(Self { resampler })
     }
@@ -71,38 +81,65 @@ impl IntoBlocks {
         match &mut self.resampler {
             None => block.copy_from_slice(samples),
             Some(resampler) => {
-                run(resampler, samples, block);
+                run(resampler, samples, block, None);
             }
         }
     }
 }
 
-/// Makes samples at any rate of blocks.
-pub struct FromBlocks {
+/// What the left and the right ear hear at one moment.
+pub(crate) type Ears = [f32; 2];
+
+/// Makes samples for two ears, at any rate, of mixes.
+pub(crate) struct FromMixes {
+    /// Of the middle and the side; the side only while there is one, for nothing else costs.
     resampler: Option<Async<f32>>,
-    output: Vec<f32>,
+    only_middle: Indexing,
+    input: Box<[[f32; 2]; BLOCK_SAMPLES]>,
+    output: Vec<Ears>,
 }
 
-impl FromBlocks {
+impl FromMixes {
     /// For samples at `rate` per second.
-    pub fn new(rate: u32) -> Result<Self, AudioError> {
+    pub(crate) fn new(rate: u32) -> Result<Self, AudioError> {
         let resampler = (rate != SAMPLE_RATE)
-            .then(|| resampler(SAMPLE_RATE, rate, FixedAsync::Input))
+            .then(|| resampler((SAMPLE_RATE, rate), 2, FixedAsync::Input))
             .transpose()?;
         let room = resampler.as_ref().map_or(BLOCK_SAMPLES, Resampler::output_frames_max);
-        Ok(Self { resampler, output: vec![0.0; room] })
+        Ok(Self {
+            resampler,
+            only_middle: Indexing {
+                active_channels_mask: Some(vec![true, false]),
+                ..Indexing::default()
+            },
+            input: Box::new([[0.0; 2]; BLOCK_SAMPLES]),
+            output: vec![[0.0; 2]; room],
+        })
     }
 
-    /// Gives the samples of one block; about 10 ms, varying by a sample.
-    pub fn convert(&mut self, block: &Block) -> &[f32] {
+    /// Gives the samples of one mix; about 10 ms, varying by a sample.
+    pub(crate) fn convert(&mut self, mix: &Mix) -> &[Ears] {
+        let side = mix.side.as_ref();
+        for (i, (input, middle)) in self.input.iter_mut().zip(&mix.middle).enumerate() {
+            *input = [*middle, side.map_or(0.0, |side| side[i])];
+        }
         let written = match &mut self.resampler {
             None => {
-                self.output.copy_from_slice(block);
+                self.output.copy_from_slice(self.input.as_slice());
                 BLOCK_SAMPLES
             }
-            Some(resampler) => run(resampler, block, &mut self.output),
+            Some(resampler) => {
+                let (input, output) = (self.input.as_flattened(), self.output.as_flattened_mut());
+                run(resampler, input, output, side.is_none().then_some(&self.only_middle))
+            }
         };
-        &self.output[..written]
+        let written = &mut self.output[..written];
+        for ears in &mut *written {
+            // The resampler leaves a side that it does not resample as it was.
+            let [middle, side] = [ears[0], if side.is_some() { ears[1] } else { 0.0 }];
+            *ears = [middle + side, middle - side];
+        }
+        written
     }
 }
 
@@ -153,17 +190,51 @@ mod tests {
     #[test]
     fn blocks_become_a_tone_of_any_rate() {
         for rate in RATES {
-            let mut converter = FromBlocks::new(rate).unwrap();
+            let mut converter = FromMixes::new(rate).unwrap();
             let mut input = tone(SAMPLE_RATE);
             let mut output = Vec::new();
             for _ in 0..100 {
-                let block: Block = std::array::from_fn(|_| input.next().unwrap());
-                output.extend_from_slice(converter.convert(&block));
+                let middle: Block = std::array::from_fn(|_| input.next().unwrap());
+                let ears = converter.convert(&Mix { middle, side: None });
+                output.extend(ears.iter().map(|ears| ears[0]));
+                assert!(ears.iter().all(|[left, right]| left == right), "{rate}");
             }
             assert!(output.len().abs_diff(rate as usize) <= rate as usize / 100, "{rate}");
             let steady = &output[rate as usize / 10..][..rate as usize / 2];
             assert!(noise_db(steady, rate) < -60.0, "{rate}: {}", noise_db(steady, rate));
         }
+    }
+
+    /// A side comes, ends in silence as the mixer's does, and comes again.
+    #[test]
+    fn the_ears_hear_the_middle_and_the_side() {
+        for rate in RATES {
+            let mut converter = FromMixes::new(rate).unwrap();
+            let mut input = tone(SAMPLE_RATE);
+            let (mut left, mut right) = (Vec::new(), Vec::new());
+            for n in 0..200 {
+                let middle: Block = std::array::from_fn(|_| input.next().unwrap());
+                let aside = |share: f32| Some(middle.map(|sample| sample * share));
+                let side = match n % 50 {
+                    0..25 => aside(0.5),
+                    25 => aside(0.0),
+                    _ => None,
+                };
+                for ears in converter.convert(&Mix { middle, side }) {
+                    left.push(ears[0]);
+                    right.push(ears[1]);
+                }
+            }
+            let block = rate as usize / 100;
+            for (begin, l, r) in [(5, 0.75, 0.25), (30, 0.5, 0.5), (105, 0.75, 0.25)] {
+                let of = |ear: &[f32]| peak(&ear[begin * block..][..15 * block]);
+                assert!((of(&left) - l).abs() < 0.01 && (of(&right) - r).abs() < 0.01, "{rate}");
+            }
+        }
+    }
+
+    fn peak(samples: &[f32]) -> f32 {
+        samples.iter().fold(0.0, |peak, sample| peak.max(sample.abs()))
     }
 
     #[test]

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use cpal::traits::DeviceTrait;
 use cpal::{FromSample, I24, SampleFormat, SizedSample};
 use rtrb::{Producer, RingBuffer};
-use standfast_media::Block;
+use standfast_media::Mix;
 
 use crate::callback::PlaybackBody;
+use crate::convert::{Ears, FromMixes};
 use crate::gauge::Gauge;
-use crate::{AudioError, Choice, Direction, Fault, FromBlocks, devices, open};
+use crate::{AudioError, Choice, Direction, Fault, devices, open};
 
 /// What the ring between the writer and the callback can hold; it is kept far emptier.
 const RING_MS: u32 = 200;
@@ -26,8 +27,8 @@ const CALM_BLOCKS: u32 = 2_000;
 pub struct Playback {
     /// Held only to keep the playback going.
     _stream: cpal::Stream,
-    ring: Producer<f32>,
-    converter: FromBlocks,
+    ring: Producer<Ears>,
+    converter: FromMixes,
     rate: u32,
     gauge: Arc<Gauge>,
     name: String,
@@ -108,7 +109,7 @@ impl Playback {
         Ok(Self {
             _stream: stream,
             ring: writer.ok_or(AudioError::Unsupported)?,
-            converter: FromBlocks::new(format.rate)?,
+            converter: FromMixes::new(format.rate)?,
             rate: format.rate,
             gauge,
             name: device.description().map_or_else(|_| String::new(), |d| d.name().to_owned()),
@@ -124,8 +125,8 @@ impl Playback {
     }
 
     /// Hands over the next 10 ms. What does not fit is dropped.
-    pub fn write(&mut self, block: &Block) {
-        let samples = self.converter.convert(block);
+    pub fn write(&mut self, mix: &Mix) {
+        let samples = self.converter.convert(mix);
         let (_, _dropped) = self.ring.push_partial_slice(samples);
         self.demand.adapt(&self.gauge);
     }
@@ -168,12 +169,13 @@ mod tests {
     fn a_device_with_periods_beyond_the_ring_is_not_fed_for_ever() {
         for rate in [8_000, 44_100, 48_000, 192_000] {
             let capacity = (rate * RING_MS / 1_000) as usize;
-            let mut converter = FromBlocks::new(rate).unwrap();
+            let mut converter = FromMixes::new(rate).unwrap();
             let (mut ring, _reader) = RingBuffer::new(capacity);
             let (gauge, demand, mut blocks) = (Gauge::default(), Demand::default(), 0);
             gauge.note_period(rate as usize / 2);
             while capacity - ring.slots() < demand.wanted(&gauge, capacity, rate) {
-                let samples = converter.convert(&standfast_media::SILENT_BLOCK);
+                let silence = Mix { middle: standfast_media::SILENT_BLOCK, side: None };
+                let samples = converter.convert(&silence);
                 assert!(ring.push_entire_slice(samples).is_ok(), "{rate}: nothing is thrown away");
                 blocks += 1;
                 assert!(blocks <= 20, "{rate}");

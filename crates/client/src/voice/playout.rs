@@ -39,6 +39,7 @@ pub(super) struct Played {
     pub(super) at_us: u64,
     /// Another device than the block before.
     pub(super) by_another_device: bool,
+    /// The mean of both ears.
     pub(super) block: Block,
 }
 
@@ -175,13 +176,13 @@ impl PlayoutThread {
             others_sound |= *id != SELF && level.peak > SOUND;
             self.mixer.add(&block, self.gains.get(id).copied().unwrap_or(1.0));
         }
-        let block = self.mixer.finish().middle;
+        let mix = self.mixer.finish();
         if others_sound {
             self.shared.note_first_audio();
         }
-        sink.write(&block);
+        sink.write(&mix);
         if sink.sounds_in_the_room() {
-            self.tell_played(now_us, block);
+            self.tell_played(now_us, mix.middle);
         }
         self.shared.add_output_glitches(sink.new_glitches());
         self.unreported += 1;

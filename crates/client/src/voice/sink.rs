@@ -5,7 +5,7 @@ use std::io::BufWriter;
 use std::path::Path;
 
 use standfast_audio::{AudioError, Choice, Playback};
-use standfast_media::{Block, SAMPLE_RATE};
+use standfast_media::{Block, Mix, SAMPLE_RATE};
 
 use super::pcm::{PcmSink, sample16};
 use super::source::{Pace, Retry, open_or_default};
@@ -46,15 +46,16 @@ impl Sink {
         }
     }
 
-    pub(super) fn write(&mut self, block: &Block) {
+    /// Writes for as many ears as there are: files and programs have one.
+    pub(super) fn write(&mut self, mix: &Mix) {
         match self {
             Self::Null(_) => {}
-            Self::Device(device) => device.write(block),
-            Self::Wav(wav) => wav.write(block),
+            Self::Device(device) => device.write(mix),
+            Self::Wav(wav) => wav.write(&mix.middle),
             Self::Pcm { pcm, wav, .. } => {
-                pcm.write(block);
+                pcm.write(&mix.middle);
                 if let Some(wav) = wav {
-                    wav.write(block);
+                    wav.write(&mix.middle);
                 }
             }
         }
@@ -127,9 +128,9 @@ impl DeviceSink {
         }
     }
 
-    fn write(&mut self, block: &Block) {
+    fn write(&mut self, mix: &Mix) {
         if let Some(playback) = &mut self.playback {
-            playback.write(block);
+            playback.write(mix);
         }
     }
 
