@@ -1,10 +1,11 @@
 //! The call's thread: one loop around the engine.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use standfast_crypto::{on_wiped_stack, wipe_stack};
-use standfast_meeting::{Input, Meeting, Opening, Output, Phase};
+use standfast_meeting::{Input, Meeting, Member, Opening, Output, Phase};
 use standfast_wire::boards::Boards;
 use standfast_wire::codec::Blob;
 use standfast_wire::relay::{Board, ToClient};
@@ -361,6 +362,7 @@ impl Runner {
 
     fn publish(&mut self) {
         let snapshot = Arc::new(self.meeting.snapshot());
+        self.voice.set_people(places(&snapshot.members));
         let since = clock::mono_ms().saturating_sub(self.started_ms);
         self.view.send_modify(|view| {
             if matches!(snapshot.phase, Phase::Joining | Phase::Lobby | Phase::Live) {
@@ -372,4 +374,10 @@ impl Runner {
             view.meeting = snapshot;
         });
     }
+}
+
+/// Who gets a place between the ears: people, for bots are not there to talk.
+fn places(members: &[Member]) -> BTreeSet<u64> {
+    let others = members.iter().filter(|member| !member.me && member.bot.is_none());
+    others.map(|member| member.idx.into()).collect()
 }

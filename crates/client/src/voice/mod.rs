@@ -16,6 +16,7 @@
 mod capture;
 mod frames;
 mod pcm;
+mod places;
 mod playout;
 #[cfg(feature = "expose-secrets-to-tests")]
 mod reveal;
@@ -26,6 +27,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, SyncSender, TrySendError};
@@ -94,10 +96,12 @@ pub struct VoiceConfig {
     pub profile: VoiceProfile,
     /// Whether nothing is to be sent at first.
     pub muted: bool,
+    /// Whether everyone is heard from a place of their own, where there are two channels.
+    pub placing: bool,
 }
 
 impl Default for VoiceConfig {
-    /// The system's devices, all processing, the default profile, muted.
+    /// The system's devices, all processing, the default profile, muted, all in the centre.
     fn default() -> Self {
         Self {
             input: InputChoice::Device(Choice::Default),
@@ -105,6 +109,7 @@ impl Default for VoiceConfig {
             processing: ProcessingConfig::default(),
             profile: VoiceProfile::default(),
             muted: true,
+            placing: false,
         }
     }
 }
@@ -156,7 +161,13 @@ impl Voice {
             to_playout.clone(),
             to_cancel,
         )?;
-        let playout = playout::PlayoutThread::new(Arc::clone(&shared), from_client, orders, played);
+        let playout = playout::PlayoutThread::new(
+            Arc::clone(&shared),
+            from_client,
+            orders,
+            played,
+            config.placing,
+        );
         let threads = Vec::new();
         let mut voice = Self { shared, to_playout, playout_orders, to_capture, threads };
         // On an error the voice is dropped, which stops what had started.
@@ -211,6 +222,17 @@ impl Voice {
     /// How loud to play a speaker: 0 is not at all, 1 as sent, at most 4.
     pub fn set_gain(&self, speaker: u64, gain: f32) {
         let _ = self.playout_orders.send(ToPlayout::Gain(speaker, gain));
+    }
+
+    /// Lets everyone be heard from a place of their own, for headphones, or from the centre.
+    pub fn set_placing(&self, on: bool) {
+        let _ = self.playout_orders.send(ToPlayout::Placing(on));
+    }
+
+    /// Who may be heard, by speaker numbers: they share the places. Until it is told, and for
+    /// speakers who are not named, it is the centre.
+    pub fn set_people(&self, speakers: BTreeSet<u64>) {
+        let _ = self.playout_orders.send(ToPlayout::People(speakers));
     }
 
     /// Stops or resumes sending. When this returns after muting, [`CapturedFrames`] gives no

@@ -1,15 +1,16 @@
 //! The thread from opened frames to the loudspeaker.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use rtrb::Producer;
 use standfast_media::{
-    Block, DeepBudget, Incoming, Level, MAX_SPEAKERS, Mixer, Packet, SILENT_BLOCK,
+    Block, DeepBudget, Incoming, Level, MAX_SPEAKERS, Mix, Mixer, Packet, Place, SILENT_BLOCK,
 };
 
+use super::places::Places;
 use super::shared::{Heard, Shared, SpeakerLevel, SpeakerStats};
 use super::sink::Sink;
 
@@ -31,6 +32,8 @@ pub(super) enum ToPlayout {
     Pause(u64),
     Forget(u64),
     Gain(u64, f32),
+    Placing(bool),
+    People(BTreeSet<u64>),
     Output(Box<Sink>),
 }
 
@@ -47,6 +50,7 @@ struct Speaker {
     incoming: Incoming,
     /// The loudest since the last report.
     level: Level,
+    place: Place,
 }
 
 pub(super) struct PlayoutThread {
@@ -61,6 +65,7 @@ pub(super) struct PlayoutThread {
     speakers: HashMap<u64, Speaker>,
     /// Kept apart, for a gain may be set before the first frame.
     gains: HashMap<u64, f32>,
+    places: Places,
     mixer: Mixer,
     unreported: u32,
 }
@@ -71,6 +76,7 @@ impl PlayoutThread {
         frames: Receiver<ToPlayout>,
         orders: Receiver<ToPlayout>,
         played: Producer<Played>,
+        placing: bool,
     ) -> Self {
         Self {
             shared,
@@ -80,6 +86,7 @@ impl PlayoutThread {
             another_device: false,
             speakers: HashMap::new(),
             gains: HashMap::new(),
+            places: Places::new(placing),
             mixer: Mixer::default(),
             unreported: 0,
         }
@@ -142,6 +149,8 @@ impl PlayoutThread {
                     self.gains.insert(speaker, gain);
                 }
             }
+            ToPlayout::Placing(on) => self.places.set_placing(on),
+            ToPlayout::People(people) => self.places.set_people(people),
             ToPlayout::Output(new) => {
                 *sink = *new;
                 self.shared.set_output_state(sink.first_state());
@@ -156,30 +165,15 @@ impl PlayoutThread {
                 return None;
             }
             let incoming = Incoming::new().ok()?;
-            self.speakers.insert(id, Speaker { incoming, level: Level::SILENCE });
+            let place = self.places.of(id);
+            self.speakers.insert(id, Speaker { incoming, level: Level::SILENCE, place });
         }
         self.speakers.get_mut(&id)
     }
 
     fn play_block(&mut self, sink: &mut Sink) {
         let now_us = self.shared.now_us();
-        let mut block = SILENT_BLOCK;
-        let (mut others_sound, mut deep) = (false, DeepBudget::PER_BLOCK);
-        for (id, speaker) in &mut self.speakers {
-            if !speaker.incoming.pull(now_us, &mut deep, &mut block) {
-                continue;
-            }
-            #[cfg(feature = "expose-secrets-to-tests")]
-            super::reveal::heard(&block);
-            let level = speaker.incoming.level();
-            speaker.level = speaker.level.max(level);
-            others_sound |= *id != SELF && level.peak > SOUND;
-            self.mixer.add(&block, self.gains.get(id).copied().unwrap_or(1.0));
-        }
-        let mix = self.mixer.finish();
-        if others_sound {
-            self.shared.note_first_audio();
-        }
+        let mix = self.mix_block(now_us);
         sink.write(&mix);
         if sink.sounds_in_the_room() {
             self.tell_played(now_us, mix.middle);
@@ -189,6 +183,30 @@ impl PlayoutThread {
         if self.unreported >= REPORT_BLOCKS {
             self.report();
         }
+    }
+
+    /// The next 10 ms of everyone, each at their place.
+    fn mix_block(&mut self, now_us: u64) -> Mix {
+        let (mut block, mut deep) = (SILENT_BLOCK, DeepBudget::PER_BLOCK);
+        let mut others_sound = false;
+        for (id, speaker) in &mut self.speakers {
+            let from = speaker.place;
+            speaker.place = from.toward(self.places.of(*id));
+            if !speaker.incoming.pull(now_us, &mut deep, &mut block) {
+                continue;
+            }
+            #[cfg(feature = "expose-secrets-to-tests")]
+            super::reveal::heard(&block);
+            let level = speaker.incoming.level();
+            speaker.level = speaker.level.max(level);
+            others_sound |= *id != SELF && level.peak > SOUND;
+            let gain = self.gains.get(id).copied().unwrap_or(1.0);
+            self.mixer.add_at(&block, gain, (from, speaker.place));
+        }
+        if others_sound {
+            self.shared.note_first_audio();
+        }
+        self.mixer.finish()
     }
 
     fn tell_played(&mut self, at_us: u64, block: Block) {
@@ -211,5 +229,81 @@ impl PlayoutThread {
             heard.stats.push(SpeakerStats { speaker: *id, incoming: speaker.incoming.stats() });
         }
         self.shared.set_heard(heard);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use standfast_media::{Encoder, FRAME_SAMPLES};
+
+    use super::*;
+    use crate::voice::OutputChoice;
+
+    struct Stage {
+        thread: PlayoutThread,
+        sink: Sink,
+        encoder: Encoder,
+        now_us: u64,
+    }
+
+    impl Stage {
+        fn new() -> Self {
+            let (_, frames) = std::sync::mpsc::sync_channel(1);
+            let (_, orders) = std::sync::mpsc::channel();
+            let (played, _) = rtrb::RingBuffer::new(1);
+            let shared = Arc::new(Shared::new(true));
+            let thread = PlayoutThread::new(shared, frames, orders, played, false);
+            let sink = Sink::new(&OutputChoice::Null).unwrap();
+            Self { thread, sink, encoder: Encoder::new().unwrap(), now_us: 0 }
+        }
+
+        fn tell(&mut self, order: ToPlayout) {
+            self.thread.obey(order, &mut self.sink);
+        }
+
+        /// Everyone talks for 20 ms; what is heard.
+        fn talk(&mut self, speakers: &[u64]) -> [Mix; 2] {
+            let tone = std::array::from_fn(|i| (i as f32 / 10.0).sin() * 0.2);
+            let frame: [f32; FRAME_SAMPLES] = tone;
+            let packet = self.encoder.encode(&frame).unwrap();
+            let media_ts = (self.now_us / 20_000) as u32 * FRAME_SAMPLES as u32;
+            for speaker in speakers.iter().copied() {
+                let arrival_us = self.now_us;
+                let frame = ToPlayout::Frame { speaker, media_ts, arrival_us, packet, copy: false };
+                self.tell(frame);
+            }
+            [0, 1].map(|_| {
+                self.now_us += 10_000;
+                self.thread.mix_block(self.now_us)
+            })
+        }
+
+        /// Until everyone is where they are to be; whether anything is aside then.
+        fn settle(&mut self, speakers: &[u64]) -> bool {
+            for _ in 0..50 {
+                self.talk(speakers);
+            }
+            self.talk(speakers).iter().any(|mix| mix.side.is_some())
+        }
+
+        fn places(&self, speakers: &[u64]) -> Vec<Place> {
+            speakers.iter().map(|speaker| self.thread.speakers[speaker].place).collect()
+        }
+    }
+
+    #[test]
+    fn voices_are_placed_while_they_talk() {
+        let mut stage = Stage::new();
+        stage.tell(ToPlayout::People([1, 2].into()));
+        assert!(!stage.settle(&[1, 2]));
+        stage.tell(ToPlayout::Placing(true));
+        assert!(stage.settle(&[1, 2, SELF]));
+        let seated = [Place::among(2, 0), Place::among(2, 1), Place::CENTRE];
+        assert_eq!(stage.places(&[1, 2, SELF]), seated);
+        stage.tell(ToPlayout::People([1, 2, 3].into()));
+        stage.talk(&[1, 2, 3]);
+        assert_eq!(stage.places(&[3]), [Place::among(3, 2)], "who comes does not glide");
+        stage.tell(ToPlayout::Placing(false));
+        assert!(!stage.settle(&[1, 2, 3]));
     }
 }
