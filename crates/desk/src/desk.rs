@@ -442,6 +442,7 @@ impl State {
         if let Some(voice) = self.running.as_ref().and_then(Running::call).and_then(Call::voice) {
             voice.set_processing(self.prefs.processing());
             voice.set_profile(self.prefs.profile());
+            voice.set_placing(self.prefs.placing);
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ pub(crate) struct Prefs {
     pub(crate) gain: bool,
     pub(crate) quality: VoiceQuality,
     pub(crate) low_delay: bool,
+    pub(crate) placing: bool,
     pub(crate) talk_key: TalkKey,
     pub(crate) global_key: Option<GlobalKey>,
     pub(crate) input: DeviceChoice,
@@ -36,6 +37,7 @@ impl Default for Prefs {
             gain: processing.gain,
             quality: VoiceQuality::default(),
             low_delay: false,
+            placing: false,
             talk_key: TalkKey::default(),
             global_key: None,
             input: DeviceChoice::FollowSystem,
@@ -80,6 +82,7 @@ impl Prefs {
             even_volume: self.gain,
             voice_quality: self.quality,
             low_delay: self.low_delay,
+            place_voices: self.placing,
             cover_traffic: false,
             talk_key: self.talk_key,
             global_key: self.global_key,
@@ -96,6 +99,7 @@ impl Prefs {
             Setting::EvenVolume { on } => self.gain = *on,
             Setting::VoiceQuality { quality } => self.quality = *quality,
             Setting::LowDelay { on } => self.low_delay = *on,
+            Setting::PlaceVoices { on } => self.placing = *on,
             Setting::TalkKey { does } => self.talk_key = *does,
             Setting::GlobalKey { key } => self.global_key = *key,
             Setting::CoverTraffic { .. } | Setting::Relay { .. } => {}
@@ -113,6 +117,16 @@ mod tests {
         let prefs: Prefs = serde_json::from_str(old).unwrap();
         assert_eq!((prefs.theme, prefs.echo), (Theme::Dark, false));
         assert_eq!(prefs.profile(), VoiceProfile::default());
+        assert!(!prefs.placing, "nothing changes for whoever did not ask");
+    }
+
+    #[test]
+    fn placed_voices_are_remembered_and_shown() {
+        let mut prefs = Prefs::default();
+        prefs.apply(&Setting::PlaceVoices { on: true });
+        let kept = serde_json::to_string(&prefs).unwrap();
+        let prefs: Prefs = serde_json::from_str(&kept).unwrap();
+        assert!(prefs.view(GlobalKeyState::Off).place_voices);
     }
 
     #[test]

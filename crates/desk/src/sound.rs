@@ -174,6 +174,7 @@ pub(crate) fn voice(prefs: &Prefs) -> VoiceConfig {
         processing: prefs.processing(),
         profile: prefs.profile(),
         muted: true,
+        placing: prefs.placing,
     }
 }
 

@@ -117,6 +117,8 @@ pub struct Settings {
     pub voice_quality: VoiceQuality,
     /// Shorter packets, and no noise reduction: the own voice is heard sooner.
     pub low_delay: bool,
+    /// Everyone is heard from a place of their own, for headphones.
+    pub place_voices: bool,
     /// Silence is sent while muted.
     pub cover_traffic: bool,
     /// What the talk key does.
@@ -159,6 +161,11 @@ pub enum Setting {
     },
     /// Shorter packets, and no noise reduction.
     LowDelay {
+        /// On or off.
+        on: bool,
+    },
+    /// Everyone is heard from a place of their own.
+    PlaceVoices {
         /// On or off.
         on: bool,
     },

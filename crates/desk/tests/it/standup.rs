@@ -5,8 +5,8 @@ use std::sync::Arc;
 use standfast_desk::{Desk, DeskOptions};
 use standfast_ipc::{
     AppView, By, Chain, Command, ErrorCode, ExportForm, IdentityView, JoinTarget, JournalEvent,
-    JournalView, KeyReason, LeftReason, MeetingPhase, MeetingView, Passphrase, Reply, Spoken,
-    StandupPassphrase, Trust, TypedPassphrase,
+    JournalView, KeyReason, LeftReason, MeetingPhase, MeetingView, Passphrase, Reply, Setting,
+    Spoken, StandupPassphrase, Trust, TypedPassphrase,
 };
 use standfast_vault::{KeychainSource, ProfileName};
 
@@ -100,6 +100,8 @@ fn a_standup_from_first_run_to_the_next_day() {
     ines.meeting("a verified member", |m| {
         m.members.iter().any(|m| m.name == "Mina" && m.trust == Trust::Verified)
     });
+    // A setting of a call that runs, which is remembered, too.
+    mina.ask(Command::Set { setting: Setting::PlaceVoices { on: true } });
     ines.ask(Command::RotateNow);
     mina.meeting("a new key", |m| m.epoch.as_ref().is_some_and(|e| e.number == 3));
 
@@ -138,6 +140,7 @@ fn a_standup_from_first_run_to_the_next_day() {
         |v: &AppView| v.contacts.iter().any(|c| c.name == "Mina" && c.trust == Trust::Verified);
     ines.until("Mina among the contacts, verified", known);
     mina.until("the standup", |v| !v.standups.is_empty());
+    assert!(mina.see().settings.place_voices && !ines.see().settings.place_voices);
     ines.ask(Command::Join {
         target: JoinTarget::Standup { id: id.clone() },
         muted: true,

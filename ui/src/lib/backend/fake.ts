@@ -64,6 +64,8 @@ export function fakeBackend(query: URLSearchParams): Backend {
         return change({ settings: { ...s, voiceQuality: setting.quality } });
       case "low_delay":
         return change({ settings: { ...s, lowDelay: setting.on } });
+      case "place_voices":
+        return change({ settings: { ...s, placeVoices: setting.on } });
       case "cover_traffic":
         return change({ settings: { ...s, coverTraffic: setting.on } });
       case "talk_key":

@@ -102,7 +102,7 @@ const BASE: AppView = {
     input: { kind: "follow_system" }, output: { kind: "fixed", id: "phones" }, inputNow: "Desk microphone", outputNow: "Headphones",
   },
   microphoneTest: { kind: "off" },
-  settings: { theme: "system", echoCancellation: true, noiseReduction: true, evenVolume: true, voiceQuality: "standard", lowDelay: false, coverTraffic: false, talkKey: "hold_to_talk", globalKey: null, globalKeyState: { kind: "off" } },
+  settings: { theme: "system", echoCancellation: true, noiseReduction: true, evenVolume: true, voiceQuality: "standard", lowDelay: false, placeVoices: false, coverTraffic: false, talkKey: "hold_to_talk", globalKey: null, globalKeyState: { kind: "off" } },
   standups: [
     {
       id: "s1", title: "Harbour team", link: LINK, organizer: true, organizerName: "Ines", relay: "relay.example", relayReach: "reachable", nextAtMs: now + 6 * 60_000, lastMetMs: ago(86_400), passphrase: "none",

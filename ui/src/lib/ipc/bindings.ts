@@ -1462,6 +1462,10 @@ quality: VoiceQuality, } | { "kind": "low_delay",
 /**
  * On or off.
  */
+on: boolean, } | { "kind": "place_voices",
+/**
+ * On or off.
+ */
 on: boolean, } | { "kind": "cover_traffic",
 /**
  * On or off.
@@ -1507,6 +1511,10 @@ voiceQuality: VoiceQuality,
  * Shorter packets, and no noise reduction: the own voice is heard sooner.
  */
 lowDelay: boolean,
+/**
+ * Everyone is heard from a place of their own, for headphones.
+ */
+placeVoices: boolean,
 /**
  * Silence is sent while muted.
  */

@@ -887,6 +887,7 @@ export const en = {
       best: "64 kbit/s. Music comes through, too.",
     },
     lowDelay: ["Low delay", "You are heard a little sooner. Sends twice as many packets, without noise reduction; pick a good voice quality with it."],
+    placing: ["Place voices in stereo", "With headphones, everyone is heard from their own place."],
     even: ["Even out my volume", "Everyone hears you about equally loud"],
     cover: ["Cover traffic", "Sends silence while you are muted, so the network cannot tell when you speak. Uses more data."],
     theme: "Theme",
