@@ -116,8 +116,7 @@ pub(crate) fn removes_ours(
     let head = s.chain.head()?;
     s.others.live(now_ms).find(|h| {
         let beside = !s.chain.descends(&tip, h) && !s.chain.descends(h, &tip);
-        let by = s.chain.node(h).map(|node| node.link.generator());
-        let stays_out = by.is_none_or(|by| s.chain.is_removed(by)) || s.left_here(h);
+        let stays_out = s.chain.node(h).is_none() || s.left_here(h);
         let ours = prefer(&s.chain, organizer, &tip, h) == Ordering::Less;
         let takes_out = || {
             let removed = s.chain.merged_removed(&tip, Some(h));
@@ -127,8 +126,8 @@ pub(crate) fn removes_ours(
     })
 }
 
-/// A live branch beside this one has removed `me`, who looks after the key here, and whoever does
-/// there may be followed. When each removed the other, the preferred branch goes on.
+/// A live branch beside this one has removed `me`, who looks after the key here, by the order of
+/// somebody who is not removed here. When each removed the other, the preferred branch goes on.
 pub(crate) fn removes_me(
     s: &History,
     me: Fingerprint,
@@ -138,10 +137,9 @@ pub(crate) fn removes_me(
     let tip = s.chain.tip();
     s.others.live(now_ms).any(|h| {
         let beside = !s.chain.descends(&tip, &h) && !s.chain.descends(&h, &tip);
-        let by = s.chain.node(&h).map(|node| node.link.generator());
         let theirs = prefer(&s.chain, organizer, &tip, &h) == Ordering::Greater;
-        let heard = by.is_some_and(|by| !s.chain.is_removed(by)) || theirs;
-        beside && heard && s.chain.merged_removed(&tip, Some(&h)).contains(&me)
+        let counts = s.chain.merged_removed(&tip, Some(&h)).contains(&me);
+        beside && (counts || theirs && s.chain.removed_beside(&tip, &h).contains(&me))
     })
 }
 

@@ -12,8 +12,8 @@ use crate::chain::Link;
 use crate::core::Core;
 use crate::epoch::Epoch;
 use crate::limits::{
-    HEAD_ASK_MS, KEY_REQUEST_MS, SLOT_KEY_REQUEST, STUCK_MS, TAKE_BACK_MS, TAKEOVER_MS,
-    TAKEOVER_RANK_MS, VOUCH_LATE_MS, VOUCH_MS,
+    ACK_ASKS, HEAD_ASK_MS, KEY_REQUEST_MS, READ_AGAIN_MS, SLOT_KEY_REQUEST, STUCK_MS, TAKE_BACK_MS,
+    TAKEOVER_MS, TAKEOVER_RANK_MS, VOUCH_LATE_MS, VOUCH_MS,
 };
 use crate::pulse::{Pulse, Watch};
 use crate::seated::{Seated, acknowledge};
@@ -42,15 +42,6 @@ struct Claim {
     until_ms: u64,
 }
 
-/// What was done about acks that did not come.
-#[derive(Clone, Copy)]
-enum Missed {
-    /// The boards were read again.
-    Read,
-    /// And everybody was asked to post theirs once more.
-    Asked,
-}
-
 /// What time asks of a follower.
 pub(crate) enum Due {
     Nothing,
@@ -73,10 +64,10 @@ pub(crate) struct Follower {
     lost_ms: Option<u64>,
     /// The newest heartbeat named an Arrival that did not come.
     unnamed: bool,
-    /// The epoch of which the newest heartbeat named an ack that did not come, and what was done
-    /// about the acks of which epoch.
+    /// The epoch of which the newest heartbeat named an ack that did not come; and the one for whose
+    /// acks the board was read again, how often everybody was asked since, and when.
     unacked: Option<Hash>,
-    acks_missed: Option<(Hash, Missed)>,
+    acks_missed: Option<(Hash, u8, u64)>,
     claim: Option<Claim>,
 }
 
@@ -264,24 +255,31 @@ impl Follower {
         self.unnamed = missing;
     }
 
-    /// Without somebody's ack this device says "3 of 4" until the next epoch. Twice in a row, and
-    /// once for an epoch: it reads the boards again. Those may not have it any more, where an older
-    /// one came after it: then it asks everybody for theirs.
+    /// Without somebody's ack this device says "3 of 4" until the next epoch. Twice in a row it
+    /// reads the boards again, once for an epoch. Those may not have it any more, where an older one
+    /// came after it: then it asks everybody for theirs, a few times.
     fn miss_acks(&mut self, core: &mut Core, s: &Seated, beat: &Heartbeat) {
+        let acked = beat.acked.as_slice();
         let missing = |e: &&Epoch| {
-            e.h == beat.h_e && beat.acked.as_slice().iter().any(|idx| !e.acked.contains(idx))
+            let listed = |idx: &u16| e.roster.iter().any(|entry| entry.idx == *idx);
+            e.h == beat.h_e && acked.iter().any(|idx| listed(idx) && !e.acked.contains(idx))
         };
         let missing = s.epochs.newest().filter(missing).map(|e| e.h);
         let again = missing == std::mem::replace(&mut self.unacked, missing);
         let Some(h) = missing.filter(|_| again && core.has_read(&s.session.id())) else { return };
-        match self.acks_missed {
-            Some((of, Missed::Read)) if of == h => {
-                self.acks_missed = Some((h, Missed::Asked));
-                s.ask_head(core);
+        let (asked, at_ms) = match self.acks_missed {
+            Some((of, asked, at_ms)) if of == h => (asked, at_ms),
+            _ => {
+                if core.read_again() {
+                    self.acks_missed = Some((h, 0, core.ms()));
+                }
+                return;
             }
-            Some((of, Missed::Asked)) if of == h => {}
-            _ if core.read_again() => self.acks_missed = Some((h, Missed::Read)),
-            _ => {}
+        };
+        let due = asked == 0 || core.ms() > at_ms + READ_AGAIN_MS;
+        if due && asked < ACK_ASKS {
+            self.acks_missed = Some((h, asked + 1, core.ms()));
+            s.ask_head(core);
         }
     }
 

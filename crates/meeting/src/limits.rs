@@ -165,6 +165,8 @@ pub const ALIVE_MS: u64 = 5_000;
 pub const STRANGER_READS_MAX: u8 = 8;
 /// When something is missing on a board it is read from its start, at most this often.
 pub const READ_AGAIN_MS: u64 = 10_000;
+/// How often everybody is asked to post their acks of one epoch again, by whoever misses one.
+pub const ACK_ASKS: u8 = 3;
 
 /// Sessions of one meeting that a device remembers to have tried: four times what a relay keeps.
 pub const TRIED_MAX: usize = 16;

@@ -9,7 +9,7 @@ use standfast_wire::control::{
     Admission, Entry, EpochAnnounce, MAX_SUCCESSION, Reason, Role, State,
 };
 
-use super::{Chain, Link, Node, Removals, comes_along};
+use super::{Chain, Link, Node, Removals, locked_by};
 use crate::Refusal;
 use crate::authority::{Statements, statements};
 use crate::limits::{max_ms, max_ms_without};
@@ -19,7 +19,6 @@ use crate::session::Session;
 struct Before<'c> {
     session: &'c Session,
     base: Option<&'c Node>,
-    /// The branch that ends in this one, if what was said in it comes along.
     merged: Option<&'c Node>,
     /// Who is removed after it.
     removals: Arc<Removals>,
@@ -43,7 +42,6 @@ pub(super) fn check(
     check_generator(session, a, base)?;
     let statements = statements(session, path, a)?;
     let removals = chain.removals_after(a, &statements);
-    let merged = merged.filter(|merged| comes_along(base, merged));
     let before = Before { session, base, merged, removals, statements: &statements };
     before.check_lock(a)?;
     before.check_roster(a)?;
@@ -129,11 +127,11 @@ impl Before<'_> {
     }
 
     fn locked(&self) -> bool {
-        let before = [self.base, self.merged].into_iter().flatten();
-        before.into_iter().any(|node| node.link.announce.locked)
+        locked_by(self.base, self.merged).is_some()
     }
 
-    /// Only a host's order locks or unlocks; a merge keeps the lock of either side.
+    /// Only a host's order locks or unlocks; a merge keeps the lock of either side, unless somebody
+    /// gave it who is removed here.
     fn check_lock(&self, a: &EpochAnnounce) -> Result<(), Refusal> {
         let ordered = self.statements.locked.map(|(locked, _)| locked);
         if a.locked == ordered.unwrap_or(self.locked()) { Ok(()) } else { Err(Refusal::NotAllowed) }

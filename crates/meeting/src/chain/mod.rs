@@ -30,6 +30,8 @@ pub(crate) struct Node {
     /// Everyone whom an announce up to here listed, with the idx that is theirs from then on.
     places: Arc<BTreeMap<Fingerprint, u16>>,
     removals: Arc<Removals>,
+    /// Who locked the meeting, if it is locked.
+    locked_by: Option<Fingerprint>,
     /// When this device first saw it.
     pub(crate) seen: Now,
 }
@@ -101,13 +103,16 @@ impl Chain {
 
     /// Removed in this chain, or in one that this device followed before.
     pub(crate) fn is_removed(&self, fp: Fingerprint) -> bool {
-        let here = self.head_node().is_some_and(|node| node.removals.stand_for(fp));
-        here || self.removals.stand_for(fp)
+        match self.head_node().map(|node| &node.removals) {
+            Some(here) => here.stand_for(fp) || self.removals.stand_against(here, fp),
+            None => self.removals.stand_for(fp),
+        }
     }
 
     /// Anyone is, by [`is_removed`](Self::is_removed).
     pub(crate) fn has_removed(&self) -> bool {
-        !self.removals.is_empty() || self.removed().next().is_some()
+        let seen = self.removals.standing().any(|fp| self.is_removed(fp));
+        seen || self.removed().next().is_some()
     }
 
     pub(crate) fn removed(&self) -> impl Iterator<Item = Fingerprint> + '_ {
@@ -197,8 +202,13 @@ impl Chain {
             Arc::make_mut(&mut places).extend(new);
         }
         let removals = self.removals_after(&link.announce, &link.statements);
+        let merged = link.announce.merged_h.and_then(|h| self.nodes.get(&h));
+        let locked_by = match link.statements.locked {
+            Some((locked, by)) => locked.then_some(by),
+            None => locked_by(before, merged),
+        };
         let h = link.h;
-        self.nodes.insert(h, Node { link, places, removals, seen: now });
+        self.nodes.insert(h, Node { link, places, removals, locked_by, seen: now });
         self.prune();
         h
     }
@@ -208,8 +218,7 @@ impl Chain {
     fn removals_after(&self, a: &EpochAnnounce, statements: &Statements) -> Arc<Removals> {
         let before = self.nodes.get(&a.prev_h);
         let mut removals = before.map(|node| Arc::clone(&node.removals)).unwrap_or_default();
-        let merged = a.merged_h.and_then(|h| self.nodes.get(&h));
-        if let Some(merged) = merged.filter(|merged| comes_along(before, merged)) {
+        if let Some(merged) = a.merged_h.and_then(|h| self.nodes.get(&h)) {
             Arc::make_mut(&mut removals).merge(&merged.removals);
         }
         for (fp, at_h) in &statements.readmitted {
@@ -217,8 +226,8 @@ impl Chain {
                 Arc::make_mut(&mut removals).readmit(*fp, &then.removals);
             }
         }
-        for fp in statements.removed.keys() {
-            Arc::make_mut(&mut removals).remove(*fp, removal_orders(a, *fp));
+        for (fp, by) in &statements.removed {
+            Arc::make_mut(&mut removals).remove(*fp, *by, removal_orders(a, *fp));
         }
         removals
     }
@@ -229,17 +238,31 @@ impl Chain {
         base: &Hash,
         merged: Option<&Hash>,
     ) -> BTreeSet<Fingerprint> {
+        self.removed_by(base, merged, Removals::merge)
+    }
+
+    /// Whom it has removed, also by somebody who is removed in the branch of `base`.
+    pub(crate) fn removed_beside(&self, base: &Hash, beside: &Hash) -> BTreeSet<Fingerprint> {
+        self.removed_by(base, Some(beside), Removals::merge_any)
+    }
+
+    fn removed_by(
+        &self,
+        base: &Hash,
+        merged: Option<&Hash>,
+        merge: impl Fn(&mut Removals, &Removals),
+    ) -> BTreeSet<Fingerprint> {
         let Some(merged) = merged.and_then(|h| self.nodes.get(h)) else { return BTreeSet::new() };
         let before = self.nodes.get(base).map(|node| Removals::clone(&node.removals));
         let before = before.unwrap_or_default();
         let mut after = before.clone();
-        after.merge(&merged.removals);
+        merge(&mut after, &merged.removals);
         after.standing().filter(|fp| !before.stand_for(*fp)).collect()
     }
 
-    /// Whether what was said in another branch comes along when it ends in this one.
-    pub(crate) fn takes_along(&self, merged: &Hash) -> bool {
-        self.nodes.get(merged).is_some_and(|merged| comes_along(self.head_node(), merged))
+    /// Whether the meeting stays locked when `merged` ends in this device's branch.
+    pub(crate) fn is_locked_with(&self, merged: Option<&Hash>) -> bool {
+        locked_by(self.head_node(), merged.and_then(|h| self.nodes.get(h))).is_some()
     }
 
     /// Whether `h` has ended in this device's branch.
@@ -265,6 +288,13 @@ impl Chain {
             && !node.link.roster().iter().any(|e| barred(Fingerprint(e.fp)))
     }
 
+    /// Whether a way leads over `h` to an announce that this device may follow: who is on it may have
+    /// been removed since.
+    pub(crate) fn leads_on(&self, h: &Hash) -> bool {
+        let later = || self.nodes.keys().filter(|later| self.descends(later, h));
+        self.may_follow(h) || later().any(|later| self.may_follow(later))
+    }
+
     /// The first announce of another branch that removes somebody from the head's, by an order that
     /// this device has seen and the head's branch never knew of. Not one that removes `me`.
     pub(crate) fn untold_removal(&self, me: Fingerprint) -> Option<Hash> {
@@ -281,8 +311,7 @@ impl Chain {
             !removed.contains(&me) && untold.iter().any(|fp| removed.contains(fp))
         };
         let beside = |n: &&Node| !self.descends(&n.link.h, &tip) && !self.has_merged(&n.link.h);
-        let by_member = |n: &&Node| !self.is_removed(n.link.generator());
-        let told = self.aside().into_iter().filter(beside).filter(by_member).filter(tells);
+        let told = self.aside().into_iter().filter(beside).filter(tells);
         told.min_by_key(|n| (n.link.number(), n.link.h)).map(|n| n.link.h)
     }
 
@@ -324,11 +353,11 @@ impl Chain {
     }
 }
 
-/// Whether what was said in a branch that ends with `merged` comes along when it ends in that of
-/// `base`. What somebody has done since they were removed does not come in by others: their branch
-/// ends in name only, so that term and epoch grow for who comes from it.
-fn comes_along(base: Option<&Node>, merged: &Node) -> bool {
-    base.is_none_or(|base| !base.removals.stand_for(merged.link.generator()))
+/// Who locked the meeting on either side of a merge; not somebody who is removed in that of `base`.
+fn locked_by(base: Option<&Node>, merged: Option<&Node>) -> Option<Fingerprint> {
+    let removed = |by: &Fingerprint| base.is_some_and(|base| base.removals.stand_for(*by));
+    let theirs = || merged?.locked_by.filter(|by| !removed(by));
+    base.and_then(|base| base.locked_by).or_else(theirs)
 }
 
 /// Where two branches part.

@@ -1,5 +1,6 @@
 //! Who is removed, as a set of signed orders and of those that were lifted: an observed-remove set
-//! (Shapiro et al., 2011). What two branches know comes together without a look at their history.
+//! (Shapiro et al., 2011). What two branches know comes together without a look at their history,
+//! less what somebody ordered who is removed where it is to count: whoever carried that order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,8 @@ use crate::limits::REMOVALS_MAX;
 /// The orders that removed one person.
 #[derive(Default, Clone)]
 struct Orders {
-    known: BTreeSet<Hash>,
+    /// With who signed each.
+    known: BTreeMap<Hash, Fingerprint>,
     /// Those of them that a Readmit answered.
     lifted: BTreeSet<Hash>,
 }
@@ -22,14 +24,14 @@ impl Orders {
     }
 
     /// A lifted one makes room; one more that stands changes nothing.
-    fn add(&mut self, order: Hash) {
+    fn add(&mut self, order: Hash, by: Fingerprint) {
         if self.known.len() == REMOVALS_MAX
             && let Some(old) = self.lifted.pop_first()
         {
             self.known.remove(&old);
         }
         if self.known.len() < REMOVALS_MAX {
-            self.known.insert(order);
+            self.known.insert(order, by);
         }
     }
 }
@@ -39,10 +41,6 @@ impl Orders {
 pub(super) struct Removals(BTreeMap<Fingerprint, Orders>);
 
 impl Removals {
-    pub(super) fn is_empty(&self) -> bool {
-        self.standing().next().is_none()
-    }
-
     /// Whether somebody is removed.
     pub(super) fn stand_for(&self, fp: Fingerprint) -> bool {
         self.0.get(&fp).is_some_and(Orders::stand)
@@ -53,42 +51,68 @@ impl Removals {
         self.0.iter().filter(|(_, orders)| orders.stand()).map(|(fp, _)| *fp)
     }
 
-    /// Whether an order that stands here is not lifted there either.
+    /// Whether an order that stands here is not lifted there either, nor by somebody who is removed
+    /// there.
     pub(super) fn stand_against(&self, there: &Self, fp: Fingerprint) -> bool {
         let lifted = |order: &Hash| there.0.get(&fp).is_some_and(|o| o.lifted.contains(order));
-        self.0.get(&fp).is_some_and(|o| o.known.difference(&o.lifted).any(|order| !lifted(order)))
+        let stands = |(order, by): (&Hash, &Fingerprint), here: &Orders| {
+            !here.lifted.contains(order) && !lifted(order) && !there.stand_for(*by)
+        };
+        self.0.get(&fp).is_some_and(|here| here.known.iter().any(|order| stands(order, here)))
     }
 
-    pub(super) fn remove(&mut self, fp: Fingerprint, orders: impl IntoIterator<Item = Hash>) {
+    /// `orders` of `by` remove somebody.
+    pub(super) fn remove(
+        &mut self,
+        fp: Fingerprint,
+        by: Fingerprint,
+        orders: impl IntoIterator<Item = Hash>,
+    ) {
         let of = self.0.entry(fp).or_default();
-        orders.into_iter().for_each(|order| of.add(order));
+        orders.into_iter().for_each(|order| of.add(order, by));
     }
 
     /// Lifts the orders that were known `then`.
     pub(super) fn readmit(&mut self, fp: Fingerprint, then: &Self) {
         if let (Some(orders), Some(then)) = (self.0.get_mut(&fp), then.0.get(&fp)) {
-            orders.lifted.extend(then.known.intersection(&orders.known));
+            let known = then.known.keys().filter(|order| orders.known.contains_key(*order));
+            orders.lifted.extend(known);
         }
     }
 
-    /// A branch that ends in this one: what it alone knows stands or is lifted as it says. An order
-    /// that is known here is lifted here or not at all.
+    /// A branch that ends in this one: what it alone knows stands or is lifted as it says, less what
+    /// somebody ordered who is removed here. An order that is known here is lifted here or not at all.
     pub(super) fn merge(&mut self, other: &Self) {
-        self.join(other, |here, order| !here.contains(order));
+        let here = self.clone();
+        self.join(other, |by| !here.stand_for(by), |known, order| !known.contains_key(order));
+    }
+
+    /// The same, whoever ordered it.
+    pub(super) fn merge_any(&mut self, other: &Self) {
+        self.join(other, |_| true, |known, order| !known.contains_key(order));
     }
 
     /// A branch that a device comes to: what was lifted anywhere is.
     pub(super) fn learn(&mut self, other: &Self) {
-        self.join(other, |_, _| true);
+        self.join(other, |_| true, |_, _| true);
     }
 
-    fn join(&mut self, other: &Self, counts: impl Fn(&BTreeSet<Hash>, &Hash) -> bool) {
+    fn join(
+        &mut self,
+        other: &Self,
+        counts: impl Fn(Fingerprint) -> bool,
+        lifts: impl Fn(&BTreeMap<Hash, Fingerprint>, &Hash) -> bool,
+    ) {
         for (fp, theirs) in &other.0 {
             let ours = self.0.entry(*fp).or_default();
             let here = ours.known.clone();
-            theirs.known.difference(&here).for_each(|order| ours.add(*order));
-            let lifted = theirs.lifted.iter().filter(|order| counts(&here, order)).copied();
-            ours.lifted.extend(lifted.filter(|order| ours.known.contains(order)));
+            let new = theirs
+                .known
+                .iter()
+                .filter(|(order, by)| !here.contains_key(*order) && counts(**by));
+            new.for_each(|(order, by)| ours.add(*order, *by));
+            let lifted = theirs.lifted.iter().filter(|order| lifts(&here, order)).copied();
+            ours.lifted.extend(lifted.filter(|order| ours.known.contains_key(order)));
         }
     }
 }
@@ -98,12 +122,14 @@ mod tests {
     use super::*;
 
     const LEO: Fingerprint = Fingerprint([1; 32]);
+    const HOST: Fingerprint = Fingerprint([2; 32]);
+    const OTHER_HOST: Fingerprint = Fingerprint([3; 32]);
 
     fn after(steps: &[Option<u8>]) -> Removals {
         let mut removals = Removals::default();
         for step in steps {
             match step {
-                Some(order) => removals.remove(LEO, [[*order; 32]]),
+                Some(order) => removals.remove(LEO, HOST, [[*order; 32]]),
                 None => removals.readmit(LEO, &removals.clone()),
             }
         }
@@ -139,6 +165,31 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_ordered_counts_where_they_are_not_removed() {
+        let by = |signer: Fingerprint| {
+            let mut removals = Removals::default();
+            removals.remove(LEO, signer, [[7; 32]]);
+            removals
+        };
+        let mut here = Removals::default();
+        here.remove(HOST, OTHER_HOST, [[8; 32]]);
+        for (signer, counts) in [(HOST, false), (OTHER_HOST, true)] {
+            let (theirs, mut both) = (by(signer), here.clone());
+            both.merge(&theirs);
+            assert_eq!(both.stand_for(LEO), counts);
+            assert_eq!(theirs.stand_against(&here, LEO), counts, "nor does it hold anybody back");
+            both.merge_any(&theirs);
+            assert!(both.stand_for(LEO));
+        }
+        // Each removed the other: on either side the other's word does not count.
+        let mut there = by(HOST);
+        there.remove(OTHER_HOST, HOST, [[9; 32]]);
+        let mut both = here.clone();
+        both.merge(&there);
+        assert!(both.stand_for(HOST) && !both.stand_for(OTHER_HOST) && !both.stand_for(LEO));
+    }
+
+    #[test]
     fn a_readmission_lifts_what_its_signer_had_seen() {
         let then = after(&[Some(1)]);
         let mut now = after(&[Some(1), Some(2)]);
@@ -154,17 +205,22 @@ mod tests {
         for n in 0..REMOVALS_MAX as u32 * 4 {
             let mut order = [0; 32];
             order[..4].copy_from_slice(&n.to_be_bytes());
-            removals.remove(LEO, [order]);
+            removals.remove(LEO, HOST, [order]);
             assert!(removals.stand_for(LEO));
             if n % 3 == 0 {
                 removals.readmit(LEO, &removals.clone());
                 assert!(!removals.stand_for(LEO));
             }
             assert!(removals.0[&LEO].known.len() <= REMOVALS_MAX);
-            assert!(removals.0[&LEO].lifted.is_subset(&removals.0[&LEO].known));
+            assert!(
+                removals.0[&LEO]
+                    .lifted
+                    .iter()
+                    .all(|order| removals.0[&LEO].known.contains_key(order))
+            );
         }
         let many = (0..REMOVALS_MAX as u8 + 9).map(|n| [n; 32]);
-        removals.remove(LEO, many);
+        removals.remove(LEO, HOST, many);
         assert!(removals.stand_for(LEO));
     }
 }

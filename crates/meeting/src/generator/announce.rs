@@ -77,21 +77,11 @@ impl Generator {
         // Invited members who are about to arrive cannot do so in another epoch than the first.
         pending.joins.extend(std::mem::take(&mut self.arriving).into_values().map(|(h, _)| h));
         let takes_over = s.chain.generator() != Some(core.me());
-        let merged = match takes_over {
-            // Term and epoch would not grow for who comes from another branch: they wait for the next
-            // announce, in which it ends.
-            true => {
-                let ends = |h: &Hash| known_head(s, h).is_some_and(|head| may_end(core, s, &head));
-                let (later, now) = pending.joins.into_iter().partition(ends);
-                pending.joins = now;
-                let now_ms = core.ms();
-                Vec::into_iter(later).for_each(|h| self.pending.join(h, now_ms));
-                None
-            }
-            false => merged_head(core, s, &pending),
-        };
-        let told = merged.map(|(h, _)| h).filter(|h| s.chain.takes_along(h));
-        changes.removed.extend(s.chain.merged_removed(&s.chain.tip(), told.as_ref()));
+        // Term and epoch would not grow in the announce of a takeover for who comes from elsewhere.
+        let merged = (!takes_over).then(|| merged_head(core, s, &pending)).flatten();
+        let ends = merged.map(|(h, _)| h);
+        self.put_off(core, s, &mut pending, ends);
+        changes.removed.extend(s.chain.merged_removed(&s.chain.tip(), ends.as_ref()));
         let locked = locked_by(s, merged, &changes);
         if locked {
             super::bar_newcomers(s, &mut changes);
@@ -129,6 +119,21 @@ impl Generator {
             (self.wraps.term, self.began_ms) = before;
         }
         announced
+    }
+
+    /// One other branch ends in an announce at most: whoever comes from elsewhere waits for the next,
+    /// in which theirs ends.
+    fn put_off(&mut self, core: &Core, s: &Seated, pending: &mut Pending, ends: Option<Hash>) {
+        let elsewhere = |h: &Hash| ends.is_none_or(|ends| !s.chain.descends(&ends, h));
+        let waits = |h: &Hash| elsewhere(h) && may_end(core, s, h);
+        let joins = std::mem::take(&mut pending.joins).into_iter();
+        let (later, now): (Vec<_>, _) =
+            joins.partition(|join| known_head(s, join).is_some_and(|h| waits(&h)));
+        pending.joins = now;
+        later.into_iter().for_each(|join| self.pending.join(join, core.ms()));
+        if let Some(h) = pending.ends.filter(waits) {
+            self.merge(h);
+        }
     }
 
     /// Draws a secret, announces it, wraps it for every recipient, installs and confirms it here.
@@ -239,34 +244,28 @@ impl Generator {
 /// Whether the next announce is locked: by order, else like the head; a merge keeps the lock of
 /// either side.
 fn locked_by(s: &Seated, merged: Option<(Hash, (u32, u32))>, changes: &Changes) -> bool {
-    let told = merged.filter(|(h, _)| s.chain.takes_along(h));
-    let other = told.and_then(|(h, _)| s.chain.node(&h)).map(|node| &node.link);
-    let before = s.chain.head().into_iter().chain(other).any(|link| link.announce.locked);
-    changes.locked.unwrap_or(before)
+    changes.locked.unwrap_or_else(|| s.chain.is_locked_with(merged.map(|(h, _)| h).as_ref()))
 }
 
 /// The newest head of another branch from which somebody of `pending` comes, or which removed
-/// somebody: it ends in ours. One that removed this device cannot.
+/// somebody: it ends in ours.
 fn merged_head(core: &Core, s: &Seated, pending: &Pending) -> Option<(Hash, (u32, u32))> {
     let heads = pending.joins.iter().filter_map(|h| known_head(s, h));
     heads
-        .chain(pending.ends.filter(|h| s.chain.takes_along(h)))
+        .chain(pending.ends)
         .filter(|h| may_end(core, s, h))
         .filter_map(|h| Some((h, s.chain.node(&h)?.link.number())))
         .max_by_key(|(h, (_, epoch))| (*epoch, *h))
 }
 
-/// Whether the branch with this head may end in ours: it is another one, did not end yet, and, if
-/// what was said in it comes along, did not remove this device, and nobody made it whom this device
-/// saw removed.
+/// Whether the branch with this head may end in ours: it is another one, did not end yet, and did
+/// not remove this device.
 fn may_end(core: &Core, s: &Seated, h: &Hash) -> bool {
     let (chain, tip) = (&s.chain, s.chain.tip());
-    let by_member = || chain.node(h).is_some_and(|n| !chain.is_removed(n.link.generator()));
-    let takes_me = || chain.merged_removed(&tip, Some(h)).contains(&core.me());
     !chain.descends(&tip, h)
         && !chain.descends(h, &tip)
         && !chain.has_merged(h)
-        && (!chain.takes_along(h) || by_member() && !takes_me())
+        && !chain.merged_removed(&tip, Some(h)).contains(&core.me())
 }
 
 /// The head from which the author of the join `h` comes; where its announce did not come, the newest

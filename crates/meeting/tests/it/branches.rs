@@ -111,7 +111,7 @@ fn a_removal_that_only_one_has_seen_comes_with_them_into_the_branch_that_goes_on
 }
 
 #[test]
-fn the_branch_of_somebody_who_was_removed_ends_in_name_only() {
+fn the_lock_of_somebody_who_was_removed_does_not_come_with_their_branch() {
     let mut room = team();
     split(&mut room, &["mina", "jonas"]);
     room.pass(30_000);

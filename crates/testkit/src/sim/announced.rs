@@ -27,11 +27,14 @@ pub(crate) struct Announced {
     pub(crate) merged_h: Option<Hash>,
     /// Who ever had which place, from the first announce to this one.
     pub(super) places: BTreeMap<u16, Hash>,
-    /// Who was removed up to here, and not readmitted.
-    pub(crate) removed: BTreeSet<Hash>,
+    /// Who was removed up to here, and not readmitted; with who ordered it.
+    pub(crate) removed: Removed,
     /// Announces that its maker had checked when it made this one.
     pub(crate) knew: Option<BTreeSet<Hash>>,
 }
+
+/// People, each with the hosts who removed them.
+pub(crate) type Removed = BTreeMap<Hash, BTreeSet<Hash>>;
 
 impl Announced {
     /// Everyone who is given the key of this epoch.
@@ -46,18 +49,18 @@ impl Announced {
 
 impl Truth {
     /// Whom the merged branch removed since the two parted; a removal before that may have been lifted
-    /// in ours. What somebody says who was removed does not count.
-    fn removed_by(&self, merged: Option<&Announced>, a: &EpochAnnounce) -> BTreeSet<Hash> {
-        let before = self.announces.get(&a.prev_h);
-        let counts = |merged: &&Announced| {
-            before.is_none_or(|before| !before.removed.contains(&merged.generator))
-        };
-        let Some(merged) = merged.filter(counts) else { return BTreeSet::new() };
+    /// in ours. What hosts order who are removed in ours does not count.
+    fn removed_by(&self, merged: Option<&Announced>, a: &EpochAnnounce) -> Removed {
+        let Some(merged) = merged else { return Removed::new() };
         let ours: Vec<_> = self.path(a.prev_h).map(|(h, _)| h).collect();
         let mut theirs = self.path(a.merged_h.unwrap_or_default());
         let parted = theirs.find(|(h, _)| ours.contains(h)).map(|(_, ancestor)| ancestor);
-        let before = |fp: &&Hash| parted.is_some_and(|ancestor| ancestor.removed.contains(*fp));
-        merged.removed.iter().filter(|fp| !before(fp)).copied().collect()
+        let new = |fp: &Hash| parted.is_none_or(|ancestor| !ancestor.removed.contains_key(fp));
+        let before = self.announces.get(&a.prev_h);
+        let counts = |by: &&Hash| before.is_none_or(|before| !before.removed.contains_key(*by));
+        let removed = merged.removed.iter().filter(|(fp, _)| new(fp));
+        let removed = removed.map(|(fp, by)| (*fp, by.iter().filter(counts).copied().collect()));
+        removed.filter(|(_, by): &(Hash, BTreeSet<Hash>)| !by.is_empty()).collect()
     }
 
     /// From an announce back to the first.
@@ -118,7 +121,7 @@ impl Truth {
             }
         }
         let removed = removed(&a, before, self.removed_by(merged, &a))?;
-        self.ever_removed.extend(removed.iter().map(|fp| Fingerprint(*fp)));
+        self.ever_removed.extend(removed.keys().map(|fp| Fingerprint(*fp)));
         let announced = Announced {
             term: a.term,
             number: a.epoch,
@@ -165,19 +168,21 @@ fn timely(a: &EpochAnnounce, before: Option<&Announced>) -> Held {
 fn removed(
     a: &EpochAnnounce,
     before: Option<&Announced>,
-    merged: BTreeSet<Hash>,
-) -> Result<BTreeSet<Hash>, String> {
+    merged: Removed,
+) -> Result<Removed, String> {
     let mut removed = merged;
-    removed.extend(before.into_iter().flat_map(|b| b.removed.iter().copied()));
+    for (fp, by) in before.into_iter().flat_map(|b| &b.removed) {
+        removed.entry(*fp).or_default().extend(by);
+    }
     for carried in a.orders.as_slice().iter().filter(|carried| carried.kind == Kind::Order) {
         let order: Order = from_bytes(carried.body.as_slice()).map_err(|_| "no order")?;
         match order.act {
-            Act::Remove => drop(removed.insert(order.target)),
+            Act::Remove => drop(removed.entry(order.target).or_default().insert(carried.from)),
             Act::Readmit => drop(removed.remove(&order.target)),
             _ => {}
         }
     }
-    if a.roster.as_slice().iter().any(|e| removed.contains(&e.fp)) {
+    if a.roster.as_slice().iter().any(|e| removed.contains_key(&e.fp)) {
         return Err(format!("epoch {} lists somebody who was removed", a.epoch));
     }
     Ok(removed)

@@ -8,6 +8,7 @@ use standfast_meeting::{LeftWhy, Meeting, Now, Phase, Snapshot};
 use standfast_wire::boards::Boards;
 use standfast_wire::control::Hash;
 
+use super::announced::Removed;
 use super::dice::Dice;
 use super::net::LineId;
 use super::queue::Happening;
@@ -75,7 +76,7 @@ pub(crate) struct Process {
     /// The session whose board it can delete: what it has opened, and been in ever since.
     pub(crate) opened: Option<Hash>,
     /// Whom it has seen removed.
-    pub(crate) saw_removed: BTreeSet<Hash>,
+    pub(crate) saw_removed: Removed,
     pub(crate) looking_at_lobby: bool,
     pub(crate) talks_until_ms: u64,
 }
@@ -150,7 +151,7 @@ impl Process {
             heard: BTreeSet::new(),
             checked: BTreeSet::new(),
             opened: None,
-            saw_removed: BTreeSet::new(),
+            saw_removed: Removed::new(),
             looking_at_lobby: false,
             talks_until_ms: 0,
         }

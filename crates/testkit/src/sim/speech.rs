@@ -1,5 +1,7 @@
 //! Speech and epochs of one device, held against what is allowed.
 
+use std::collections::BTreeSet;
+
 use standfast_meeting::Input;
 use standfast_meeting::limits::CUT_MS;
 use standfast_wire::relay::pack_media;
@@ -22,7 +24,10 @@ impl World<'_> {
         let knew = announced.knew.as_ref();
         let Some(process) = &self.devices[at].process else { return Ok(()) };
         let same = process.highest.is_none_or(|(of, _, _, _)| of == session);
-        let back = announced.roster.iter().any(|e| process.saw_removed.contains(&e.fp));
+        // What hosts ordered who are removed themselves holds nobody back.
+        let stands = |by: &BTreeSet<_>| by.iter().any(|by| !announced.removed.contains_key(by));
+        let saw = |fp| process.saw_removed.get(fp).is_some_and(stands);
+        let back = announced.roster.iter().any(|e| saw(&e.fp));
         if back && same && !self.done.readmitted {
             return Err(format!("follows epoch {number} with somebody who was removed"));
         }
@@ -40,7 +45,9 @@ impl World<'_> {
             if !same {
                 process.saw_removed.clear();
             }
-            process.saw_removed.extend(removed);
+            for (fp, by) in removed {
+                process.saw_removed.entry(fp).or_default().extend(by);
+            }
         }
         Ok(())
     }

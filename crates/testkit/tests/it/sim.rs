@@ -28,7 +28,7 @@ fn stormy_meetings_hold() {
 
 /// Meetings in which a promise was once broken, by members and seed. A change of the simulation makes
 /// other meetings of them; then they are as good as any.
-const ONCE_BROKEN: [(usize, u64); 28] = [
+const ONCE_BROKEN: [(usize, u64); 29] = [
     (3, 664),
     (3, 668),
     (3, 10085),
@@ -48,6 +48,7 @@ const ONCE_BROKEN: [(usize, u64); 28] = [
     (5, 2037),
     (5, 2080),
     (5, 2107),
+    (5, 4575),
     (5, 11007),
     (5, 11734),
     (5, 12449),

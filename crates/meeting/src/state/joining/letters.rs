@@ -161,7 +161,7 @@ impl Joining {
     fn next(&self, core: &Core) -> Option<Hash> {
         let chain = &self.history.chain;
         let head = chain.head();
-        let next = chain.next().map(|node| &node.link).filter(|link| chain.may_follow(&link.h));
+        let next = chain.next().map(|node| &node.link).filter(|link| chain.leads_on(&link.h));
         let weight = |link: &&Link| {
             let by = link.generator();
             let same = head.is_some_and(|head| head.generator() == by);

@@ -201,9 +201,11 @@ impl Live {
         if head.entry_of(ask.from).is_none() {
             return Err(Refusal::NotAllowed);
         }
-        s.recent.note(ask.hash("SF1/message"), core.ms());
+        let h = ask.hash("SF1/message");
+        let new = !s.recent.has(&h, core.ms());
+        s.recent.note(h, core.ms());
         let here = s.epochs.newest().is_some_and(|e| e.h == ask.message.at_h);
-        if here && ask.from != core.me() {
+        if here && new && ask.from != core.me() {
             s.seat.repeat_ack_seldom(core);
         }
         if let Role::Generator(generator) = &mut self.role {
