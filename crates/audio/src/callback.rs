@@ -93,7 +93,6 @@ fn spread<T: Sample + FromSample<f32>>([left, right]: Ears, frame: &mut [T]) {
 #[cfg(test)]
 mod tests {
     use assert_no_alloc::{AllocDisabler, assert_no_alloc};
-    use cpal::I24;
     use rtrb::RingBuffer;
 
     use super::*;
@@ -102,41 +101,12 @@ mod tests {
     #[global_allocator]
     static ALLOCATOR: AllocDisabler = AllocDisabler;
 
-    /// The very bodies that the streams run, with every sample format, full and empty rings.
     #[test]
     fn the_callbacks_do_not_allocate() {
-        fn capture<T: Sample + Copy>()
-        where
-            f32: FromSample<T>,
-        {
-            let (ring, _reader) = RingBuffer::new(1_000);
-            let mut body = CaptureBody::new(ring, 2, Arc::default());
-            let samples = [T::EQUILIBRIUM; 512];
-            assert_no_alloc(|| (0..10).for_each(|_| body.run(&samples)));
-            assert!(body.gauge.glitches() > 0, "the ring was meant to overflow");
+        for mut exercise in crate::exercises() {
+            let lost = assert_no_alloc(&mut exercise);
+            assert!(lost > 0, "the ring was meant to overflow, or to run dry");
         }
-        fn playback<T: Sample + FromSample<f32>>() {
-            for channels in [1, 2, 6] {
-                let (mut writer, ring) = RingBuffer::new(1_000);
-                let mut body = PlaybackBody::new(ring, channels, Arc::default());
-                let mut samples = [T::EQUILIBRIUM; 512];
-                writer.push_entire_slice(&[[0.5, -0.5]; 1_000]).unwrap();
-                assert_no_alloc(|| (0..20).for_each(|_| body.run(&mut samples)));
-                assert!(body.gauge.glitches() > 0, "the ring was meant to run dry");
-            }
-        }
-        capture::<f32>();
-        capture::<i16>();
-        capture::<u16>();
-        capture::<i32>();
-        capture::<I24>();
-        capture::<u8>();
-        playback::<f32>();
-        playback::<i16>();
-        playback::<u16>();
-        playback::<i32>();
-        playback::<I24>();
-        playback::<u8>();
     }
 
     #[test]

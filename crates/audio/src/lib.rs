@@ -14,6 +14,7 @@ mod capture;
 mod convert;
 mod devices;
 mod error;
+mod exercise;
 mod gauge;
 mod host;
 mod open;
@@ -23,4 +24,6 @@ pub use capture::Capture;
 pub use convert::IntoBlocks;
 pub use devices::{Choice, Device, Direction, list};
 pub use error::{AudioError, Fault};
+#[doc(hidden)]
+pub use exercise::{Exercise, exercises};
 pub use playback::Playback;
