@@ -178,7 +178,6 @@ impl Live {
             if !s.session.is_host(stated.from) {
                 return Err(Refusal::NotAllowed);
             }
-            s.door.take(&target);
             if let Role::Generator(generator) = &mut self.role {
                 // Shown again after it was carried out, it would seat an old request anew.
                 let path = s.chain.path(&s.chain.tip());
@@ -187,6 +186,7 @@ impl Live {
                 }
                 generator.admit(core, target);
             }
+            s.door.take(&target);
         }
         core.changed();
         Ok(())
