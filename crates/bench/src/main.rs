@@ -53,6 +53,9 @@ enum What {
         /// Less of everything, in two minutes.
         #[arg(long)]
         quick: bool,
+        /// Only these paths, as in `loss-5,mobile`, and nothing that has no path.
+        #[arg(long, value_delimiter = ',')]
+        paths: Vec<String>,
     },
     /// Holds the voice of one device and prints its memory; part of `voice`.
     #[command(hide = true)]
@@ -107,7 +110,7 @@ const LOOPBACK_TURNS: usize = 1_000;
 fn main() -> anyhow::Result<()> {
     match Args::parse().what {
         What::Keys { out, members, parts } => keys(&out, &members, &parts),
-        What::Voice { out, quick } => voice::run(&out, quick),
+        What::Voice { out, quick, paths } => voice::run(&out, quick, &paths),
         What::VoiceMemory { participants } => voice::hold_memory(participants),
     }
 }

@@ -99,11 +99,13 @@ struct Job<'p> {
     seed: u64,
 }
 
-/// Measures everything and writes `voice.json`, recordings and plots into `bench`.
+/// Measures everything, or only on `some` paths, and writes `voice.json`, recordings and plots into
+/// `bench`.
 ///
 /// # Errors
-/// When there is no speech, or a file cannot be written.
-pub(crate) fn run(bench: &Path, quick: bool) -> anyhow::Result<()> {
+/// When there is no speech or no such path, or a file cannot be written.
+pub(crate) fn run(bench: &Path, quick: bool, some: &[String]) -> anyhow::Result<()> {
+    let paths = paths::chosen(some)?;
     let Amount { seconds, seeds, hours } = if quick { QUICK } else { THOROUGH };
     let out = bench.join("voice");
     let _ = fs::remove_dir_all(&out);
@@ -111,14 +113,9 @@ pub(crate) fn run(bench: &Path, quick: bool) -> anyhow::Result<()> {
     let words = Words::of(seconds)?;
     write_wav(&out.join(format!("{SPOKEN}.wav")), &slow(&words.samples))?;
     let mut report = Report::new(&words, seconds, quick);
-    // Alone, before anything else keeps the machine busy.
-    costs(&words, &mut report)?;
-    let even = Conditions { rtt_us: 40_000, ..Conditions::default() };
-    report.mute_ms = Mute::of(&mute::mutes(&words, even, MUTES)?);
-    println!("mute_ms {}", serde_json::to_string(&report.mute_ms)?);
-    report.erle_db = Some(echo::erle(&words));
-    println!("erle_db {}", serde_json::to_string(&report.erle_db)?);
-    drifts(&words, hours, &mut report)?;
+    if some.is_empty() {
+        without_path(&words, hours, &mut report)?;
+    }
     let others = coded(&words)?;
     let mut talks = vec![Talk::new("standfast", &words.packets), Talk::new("opus", &words.packets)];
     talks.extend(others.iter().map(|(system, profile, packets)| Talk {
@@ -133,7 +130,7 @@ pub(crate) fn run(bench: &Path, quick: bool) -> anyhow::Result<()> {
         }
         Err(why) => println!("left out: mumble ({why:#})"),
     }
-    report.rows = runs(&words, &talks, seeds, &out)?;
+    report.rows = runs(&words, &talks, &paths, seeds, &out)?;
     report.mumble_server = relayed.ok().map(|(_, server)| server);
     match Python::set_up(bench) {
         Ok(python) => rate(&python, &mut report.rows, quick),
@@ -141,6 +138,18 @@ pub(crate) fn run(bench: &Path, quick: bool) -> anyhow::Result<()> {
     }
     report.rows.iter().try_for_each(report::show)?;
     report.write(bench)
+}
+
+/// Costs, mutes, echo and clocks.
+fn without_path(words: &Words, hours: f64, report: &mut Report) -> anyhow::Result<()> {
+    // Alone, before anything else keeps the machine busy.
+    costs(words, report)?;
+    let even = Conditions { rtt_us: 40_000, ..Conditions::default() };
+    report.mute_ms = Mute::of(&mute::mutes(words, even, MUTES)?);
+    println!("mute_ms {}", serde_json::to_string(&report.mute_ms)?);
+    report.erle_db = Some(echo::erle(words));
+    println!("erle_db {}", serde_json::to_string(&report.erle_db)?);
+    drifts(words, hours, report)
 }
 
 /// A profile with its name, and the words coded by it.
@@ -181,9 +190,15 @@ fn drifts(words: &Words, hours: f64, report: &mut Report) -> anyhow::Result<()> 
 }
 
 /// Every system on every path, as many at once as there are cores.
-fn runs(words: &Words, talks: &[Talk<'_>], seeds: u64, out: &Path) -> anyhow::Result<Vec<Row>> {
+fn runs(
+    words: &Words,
+    talks: &[Talk<'_>],
+    paths: &[Named],
+    seeds: u64,
+    out: &Path,
+) -> anyhow::Result<Vec<Row>> {
     let mut jobs = Vec::new();
-    for path in paths::all() {
+    for &path in paths {
         for seed in 1..=seeds {
             let talks = talks.iter().filter(|talk| talk.goes_over(path.name));
             jobs.extend(talks.map(|&talk| Job { talk, path, seed }));

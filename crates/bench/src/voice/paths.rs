@@ -1,5 +1,6 @@
 //! The paths that speech is sent over.
 
+use anyhow::ensure;
 use standfast_testkit::path::{Conditions, Form};
 
 /// Half a continent away; every path has it that is not named for another.
@@ -13,8 +14,20 @@ pub(crate) struct Named {
 }
 
 /// All of them. Loss, jitter and delay are the same in both directions.
-pub(crate) fn all() -> Vec<Named> {
+fn all() -> Vec<Named> {
     [datagrams(), hard_times(), streams()].concat()
+}
+
+/// Those of these names, or all if there are none.
+///
+/// # Errors
+/// When there is no path of a name.
+pub(crate) fn chosen(names: &[String]) -> anyhow::Result<Vec<Named>> {
+    let all = all();
+    let unknown = names.iter().find(|name| all.iter().all(|path| path.name != **name));
+    ensure!(unknown.is_none(), "no path {unknown:?}");
+    let wanted = |path: &Named| names.is_empty() || names.iter().any(|name| name == path.name);
+    Ok(all.into_iter().filter(wanted).collect())
 }
 
 /// Losses, jitter and distance, one at a time.
