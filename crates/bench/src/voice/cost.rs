@@ -22,6 +22,21 @@ const WARM_UP: usize = 100;
 /// And while it runs: 20 s.
 const COUNTED: usize = 1_000;
 
+/// Allocations in the bodies of the callbacks, of every direction and sample format, while their
+/// rings fill and run dry.
+///
+/// # Errors
+/// When one lost no sound, as it was meant to.
+pub(crate) fn callback_allocations() -> anyhow::Result<u64> {
+    let mut count = 0;
+    for mut exercise in standfast_audio::exercises() {
+        let mut lost = 0;
+        count += allocation_counter::measure(|| lost = exercise()).count_total;
+        ensure!(lost > 0, "a callback did not come to the end of its ring");
+    }
+    Ok(count)
+}
+
 /// The voice of one device among many, without its threads.
 struct Seat<'w> {
     words: &'w Words,

@@ -7,9 +7,9 @@
 
 mod cost;
 mod drift;
-mod echo;
 mod hear;
 mod judge;
+mod microphone;
 mod mumble;
 mod mute;
 mod paths;
@@ -25,7 +25,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 
-use cost::{PARTICIPANTS, TALKING, cpu, rss_mb};
+use cost::{PARTICIPANTS, TALKING, callback_allocations, cpu, rss_mb};
 use drift::drift;
 use hear::{Heard, System, hear};
 use judge::{Row, judge, slow, write_wav};
@@ -114,7 +114,7 @@ pub(crate) fn run(bench: &Path, quick: bool, some: &[String]) -> anyhow::Result<
     write_wav(&out.join(format!("{SPOKEN}.wav")), &slow(&words.samples))?;
     let mut report = Report::new(&words, seconds, quick);
     if some.is_empty() {
-        without_path(&words, hours, &mut report)?;
+        without_path(&words, hours, &out, &mut report)?;
     }
     let others = coded(&words)?;
     let mut talks = vec![Talk::new("standfast", &words.packets), Talk::new("opus", &words.packets)];
@@ -133,21 +133,27 @@ pub(crate) fn run(bench: &Path, quick: bool, some: &[String]) -> anyhow::Result<
     report.rows = runs(&words, &talks, &paths, seeds, &out)?;
     report.mumble_server = relayed.ok().map(|(_, server)| server);
     match Python::set_up(bench) {
-        Ok(python) => rate(&python, &mut report.rows, quick),
-        Err(why) => println!("left out: pesq, stoi, plcmos and plots ({why:#})"),
+        Ok(python) => {
+            rate(&python, &mut report.rows, quick);
+            if report.erle_db.is_some() {
+                rate_microphone(&python, &mut report)?;
+            }
+        }
+        Err(why) => println!("left out: pesq, stoi, the models' scores and plots ({why:#})"),
     }
     report.rows.iter().try_for_each(report::show)?;
     report.write(bench)
 }
 
 /// Costs, mutes, echo and clocks.
-fn without_path(words: &Words, hours: f64, report: &mut Report) -> anyhow::Result<()> {
+fn without_path(words: &Words, hours: f64, out: &Path, report: &mut Report) -> anyhow::Result<()> {
     // Alone, before anything else keeps the machine busy.
     costs(words, report)?;
     let even = Conditions { rtt_us: 40_000, ..Conditions::default() };
     report.mute_ms = Mute::of(&mute::mutes(words, even, MUTES)?);
     println!("mute_ms {}", serde_json::to_string(&report.mute_ms)?);
-    report.erle_db = Some(echo::erle(words));
+    report.callback_allocations = Some(callback_allocations()?);
+    report.erle_db = Some(microphone::scenes(words, out)?);
     println!("erle_db {}", serde_json::to_string(&report.erle_db)?);
     drifts(words, hours, report)
 }
@@ -257,4 +263,16 @@ fn rate(python: &Python, rows: &mut [Row], quick: bool) {
     if let Err(why) = python.plot() {
         println!("left out: plots ({why:#})");
     }
+}
+
+/// Adds the models' scores of the microphone's processing. What fails is said and left out.
+fn rate_microphone(python: &Python, report: &mut Report) -> anyhow::Result<()> {
+    match python.microphone() {
+        Ok(scores) => {
+            report::show(&scores)?;
+            report.microphone_mos = Some(scores);
+        }
+        Err(why) => println!("left out: aecmos, dnsmos ({why:#})"),
+    }
+    Ok(())
 }

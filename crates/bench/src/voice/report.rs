@@ -7,9 +7,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::drift::Drift;
-use super::echo::Erle;
 use super::judge::Row;
+use super::microphone::Erle;
 use super::mumble::Server;
+use super::scores::Processed;
 use super::words::Words;
 use crate::report::Run;
 
@@ -36,6 +37,8 @@ pub(crate) struct Report {
     pub(crate) cpu_pct: BTreeMap<usize, f64>,
     /// When nobody has muted.
     pub(crate) cpu_pct_all_talk: BTreeMap<usize, f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) callback_allocations: Option<u64>,
     /// A process with the voice of one device and nothing else, by participants.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) rss_mb: BTreeMap<usize, f64>,
@@ -45,6 +48,9 @@ pub(crate) struct Report {
     /// In a room that is made up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) erle_db: Option<Erle>,
+    /// There, by models: 1 to 5.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) microphone_mos: Option<Processed>,
     /// A sender whose clock is too fast, …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) drift: Option<Drift>,
@@ -81,9 +87,11 @@ impl Report {
             mumble_server: None,
             cpu_pct: BTreeMap::new(),
             cpu_pct_all_talk: BTreeMap::new(),
+            callback_allocations: None,
             rss_mb: BTreeMap::new(),
             mute_ms: None,
             erle_db: None,
+            microphone_mos: None,
             drift: None,
             drift_slow: None,
         }

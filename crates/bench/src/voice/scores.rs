@@ -1,4 +1,4 @@
-//! PESQ, STOI and plots, which are made by Python in an environment of its own under `target`.
+//! Scores and plots, which are made by Python in an environment of its own under `target`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,6 +16,10 @@ const WELCOME: [&str; 6] =
 /// The programs, beside the sources of this crate.
 const SCORE: &str = include_str!("../../voice/score.py");
 const PLOT: &str = include_str!("../../voice/plot.py");
+const MICROPHONE: &str = include_str!("../../voice/microphone.py");
+
+/// Scores of the microphone's processing, by what is rated and what of it.
+pub(crate) type Processed = BTreeMap<String, BTreeMap<String, f64>>;
 
 /// How a recording was rated. What could not be rated is not there.
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
@@ -52,7 +56,7 @@ impl Python {
             found.install(&NEEDED)?;
         }
         if !found.can("import speechmos.plcmos") && found.install(&WELCOME).is_err() {
-            println!("left out: plcmos (its package does not install)");
+            println!("left out: plcmos, aecmos, dnsmos (their package does not install)");
         }
         Ok(found)
     }
@@ -85,6 +89,14 @@ impl Python {
         fs::write(&task, job.to_string())?;
         let output = self.run("score.py", SCORE)?;
         Ok(serde_json::from_slice(&output)?)
+    }
+
+    /// Rates what the microphone's processing left.
+    ///
+    /// # Errors
+    /// When the program fails, as without its models.
+    pub(crate) fn microphone(&self) -> anyhow::Result<Processed> {
+        Ok(serde_json::from_slice(&self.run("microphone.py", MICROPHONE)?)?)
     }
 
     /// Draws every time line.

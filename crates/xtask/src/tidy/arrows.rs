@@ -7,7 +7,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("app", &["desk", "harden", "ipc"]),
     ("audio", &["media"]),
     // Measures what is inside, beside its peers; no product.
-    ("bench", &["client", "crypto", "frame", "media", "meeting", "relay", "testkit", "wire"]),
+    (
+        "bench",
+        &["audio", "client", "crypto", "frame", "media", "meeting", "relay", "testkit", "wire"],
+    ),
     ("cli", &["client", "crypto", "harden", "meeting", "vault"]),
     // The driver logs in with an identity and sizes frames, so it names types of `crypto` and
     // `frame` beside those of the engine.
