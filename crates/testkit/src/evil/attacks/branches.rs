@@ -27,7 +27,7 @@ fn fork(
 }
 
 /// Heartbeats of a fork, as if its generator lived.
-fn lives(stage: &mut Stage, by: Who, made: &Made, to: Who) -> Held {
+pub(super) fn lives(stage: &mut Stage, by: Who, made: &Made, to: Who) -> Held {
     let mut age_ms = stage.dice.between(0, 100_000);
     for _ in 0..3 {
         let beat = stage.beat(by, made.h, &made.said, age_ms)?;

@@ -1,5 +1,6 @@
 //! The attacks by name, and the rooms in which they are tried.
 
+mod accomplices;
 mod announces;
 mod branches;
 mod delays;
@@ -20,6 +21,10 @@ use super::{Attack, Held};
 /// Every attack, in the order in which they are run and told.
 pub const ATTACKS: &[Attack] = &[
     Attack { name: "removed-member-forks-history", batch: branches::removed_forks_history },
+    Attack {
+        name: "removed-host-through-accomplice",
+        batch: accomplices::removed_host_through_accomplice,
+    },
     Attack { name: "yesterday-replayed", batch: delays::yesterday_replayed },
     Attack { name: "stretched-clock", batch: delays::stretched_clock },
     Attack { name: "withheld-acks", batch: delays::withheld_acks },
