@@ -1,4 +1,9 @@
 //! How long the network makes frames wait, and so how long playing must wait for them.
+//!
+//! Counted are packets' times that are made up where playing waits less. In order, a frame costs as
+//! much as it is later than those just before it, for then playing runs late by itself: a queue that
+//! builds up, stands and goes costs its height once, however many frames are in it, and jitter costs
+//! its height each time that it comes. What the last frames needed is followed beside that.
 
 /// Width of one step of the histogram.
 const BUCKET_US: i64 = 5_000;
@@ -14,6 +19,13 @@ const FORGETTING: f32 = 0.9985;
 const WINDOWS: usize = 8;
 /// … each this long: two seconds, after which a slower path or a drifted clock is the new normal.
 const WINDOW_US: u64 = 250_000;
+/// When even the fastest frame of so many windows, up to half a second, …
+const WINDOWS_NOW: u64 = 2;
+/// … is so late, a queue stands: jitter, and what waits behind a lost packet, let one through.
+const QUEUE_US: i64 = 40_000;
+/// What slow frames needed fades by 1 ms in so many once they come faster: that is as fast as silence
+/// can be shortened, and what comes again after a second counts in full.
+const FADING: u64 = 4;
 
 /// Added to that, for the uneven steps in which a device asks for sound.
 const MARGIN_US: i64 = 5_000;
@@ -28,12 +40,23 @@ const ENOUGH_FRAMES: u32 = 50;
 #[derive(Debug)]
 pub(crate) struct DelayEstimate {
     windows: [Option<(u64, i64)>; WINDOWS],
-    /// Shares of frames by transit beyond `origin_us`.
+    /// Packets' times made up for each frame, by the delay beyond `origin_us` that would spare them.
     histogram: [f32; BUCKETS],
     /// The transit where the histogram begins: the fastest, to within a bucket.
     origin_us: i64,
     observed: u32,
-    target_us: i64,
+    crest: Option<Crest>,
+    /// To whose end playing waits.
+    choice: usize,
+}
+
+/// The slowest transit of late, which fades.
+#[derive(Debug, Clone, Copy)]
+struct Crest {
+    transit_us: i64,
+    at_us: u64,
+    /// The media time of the newest frame.
+    newest_us: i64,
 }
 
 impl Default for DelayEstimate {
@@ -43,35 +66,63 @@ impl Default for DelayEstimate {
             histogram: [0.0; BUCKETS],
             origin_us: 0,
             observed: 0,
-            target_us: START_TARGET_US,
+            crest: None,
+            choice: 0,
         }
     }
 }
 
 impl DelayEstimate {
-    /// Notes a frame. `transit_us` is arrival minus media time; only differences have a meaning.
-    pub(crate) fn observe(&mut self, now_us: u64, transit_us: i64) {
+    /// Notes a frame of `frame_us`. `transit_us` is arrival minus media time; only differences have
+    /// a meaning.
+    pub(crate) fn observe(&mut self, now_us: u64, transit_us: i64, frame_us: i64) {
         self.note_fastest(now_us, transit_us);
         self.follow_fastest();
-        self.count(transit_us);
-        self.target_us = self.aim();
-    }
-
-    /// Notes a packet that was lost and came as a copy: as late as that.
-    pub(crate) fn observe_repair(&mut self, transit_us: i64) {
-        self.count(transit_us);
-        self.target_us = self.aim();
-    }
-
-    fn count(&mut self, transit_us: i64) {
-        let bucket = usize::try_from((transit_us - self.origin_us) / BUCKET_US).unwrap_or(0);
         self.observed = self.observed.saturating_add(1);
-        // Plain averaging first, so that the first frames do not weigh for ever.
-        let keep = FORGETTING.min(1.0 - 1.0 / self.observed as f32);
+        let keep = self.keep();
         for weight in &mut self.histogram {
             *weight *= keep;
         }
-        self.histogram[bucket.min(BUCKETS - 1)] += 1.0 - keep;
+        self.count(now_us, transit_us, frame_us);
+        self.choose();
+    }
+
+    /// Notes a packet that was lost and came as a copy: as late as that, but for the queue behind
+    /// which it waited.
+    pub(crate) fn observe_repair(&mut self, transit_us: i64) {
+        let queue_us = self.fastest_now_us().unwrap_or(self.origin_us) - self.origin_us;
+        self.count_one(if queue_us < QUEUE_US { transit_us } else { transit_us - queue_us });
+    }
+
+    /// How much of the past is left. Plain averaging first, so that the first frames do not weigh
+    /// for ever.
+    fn keep(&self) -> f32 {
+        FORGETTING.min(1.0 - 1.0 / self.observed.max(1) as f32)
+    }
+
+    fn count(&mut self, now_us: u64, transit_us: i64, frame_us: i64) {
+        let newest_us = now_us as i64 - transit_us;
+        let last = self.crest.unwrap_or(Crest { transit_us, at_us: now_us, newest_us });
+        if newest_us < last.newest_us {
+            // Those behind it were played meanwhile: nothing waited for it.
+            return self.count_one(transit_us);
+        }
+        let each = (1.0 - self.keep()) * BUCKET_US as f32 / frame_us as f32;
+        for bucket in self.bucket(last.transit_us)..self.bucket(transit_us) {
+            self.histogram[bucket + 1] += each;
+        }
+        let faded_us = (now_us.saturating_sub(last.at_us) / FADING) as i64;
+        let transit_us = transit_us.max(last.transit_us - faded_us);
+        self.crest = Some(Crest { transit_us, at_us: now_us, newest_us });
+    }
+
+    fn count_one(&mut self, transit_us: i64) {
+        self.histogram[self.bucket(transit_us)] += 1.0 - self.keep();
+    }
+
+    fn bucket(&self, transit_us: i64) -> usize {
+        let bucket = usize::try_from((transit_us - self.origin_us) / BUCKET_US);
+        bucket.unwrap_or(0).min(BUCKETS - 1)
     }
 
     /// Moves the histogram with the fastest transit, so that a path or clock that stepped to
@@ -110,21 +161,20 @@ impl DelayEstimate {
         }
     }
 
-    /// The delay at which waiting longer costs more than the frames that it would save.
-    fn aim(&self) -> i64 {
-        let mut late = 1.0;
-        let mut best = (f32::INFINITY, BUCKETS - 1);
-        for (bucket, weight) in self.histogram.iter().enumerate() {
-            late -= weight;
-            let cost = bucket as f32 * BUCKET_US as f32 + late * 100.0 * US_PER_LATE_PERCENT;
-            if cost < best.0 {
-                best = (cost, bucket);
-            }
-        }
-        let end_us = self.origin_us + (best.1 as i64 + 1) * BUCKET_US;
-        let measured = end_us - self.fastest_us().unwrap_or(self.origin_us) + MARGIN_US;
-        let floor = if self.observed < ENOUGH_FRAMES { START_TARGET_US } else { TARGET_RANGE_US.0 };
-        measured.clamp(floor, TARGET_RANGE_US.1)
+    /// Takes the delay at which waiting longer costs more than the frames that it would save.
+    fn choose(&mut self) {
+        let costs = self.costs_us();
+        let best = (0..BUCKETS).fold(0, |best, b| if costs[b] < costs[best] { b } else { best });
+        self.choice = best;
+    }
+
+    /// What waiting to the end of each bucket costs.
+    fn costs_us(&self) -> [f32; BUCKETS] {
+        let mut late: f32 = self.histogram.iter().sum();
+        std::array::from_fn(|bucket| {
+            late -= self.histogram[bucket];
+            bucket as f32 * BUCKET_US as f32 + late * 100.0 * US_PER_LATE_PERCENT
+        })
     }
 
     /// The fastest transit of the last two seconds.
@@ -132,9 +182,27 @@ impl DelayEstimate {
         self.windows.iter().flatten().map(|(_, fastest)| *fastest).min()
     }
 
+    /// The fastest of the last windows in which anything came.
+    fn fastest_now_us(&self) -> Option<i64> {
+        let windows = self.windows.iter().flatten();
+        let newest = windows.clone().map(|(number, _)| *number).max()?;
+        let now = windows.filter(|(number, _)| number + WINDOWS_NOW > newest);
+        now.map(|(_, fastest)| *fastest).min()
+    }
+
     /// How long after the fastest transit a frame should be played.
     pub(crate) fn target_us(&self) -> i64 {
-        self.target_us
+        let end_us = self.origin_us + (self.choice as i64 + 1) * BUCKET_US;
+        let measured = end_us - self.fastest_us().unwrap_or(self.origin_us) + MARGIN_US;
+        let floor = if self.observed < ENOUGH_FRAMES { START_TARGET_US } else { TARGET_RANGE_US.0 };
+        measured.clamp(floor, TARGET_RANGE_US.1)
+    }
+
+    /// How long after the fastest transit the last frames had to be played: while a queue stands,
+    /// as long as it is, though it is not worth waiting for again.
+    pub(crate) fn needed_us(&self) -> i64 {
+        let (Some(crest), Some(fastest_us)) = (self.crest, self.fastest_us()) else { return 0 };
+        crest.transit_us - fastest_us + MARGIN_US
     }
 }
 
@@ -142,10 +210,12 @@ impl DelayEstimate {
 mod tests {
     use super::*;
 
+    const FRAME_US: i64 = 20_000;
+
     fn estimate(frames: u64, late_us: impl Fn(u64) -> i64) -> DelayEstimate {
         let mut estimate = DelayEstimate::default();
         for i in 0..frames {
-            estimate.observe(i * 20_000, 1_000_000 + late_us(i));
+            estimate.observe(i * 20_000, 1_000_000 + late_us(i), FRAME_US);
         }
         estimate
     }
@@ -169,19 +239,30 @@ mod tests {
     fn one_repair_in_a_hundred_is_waited_for() {
         let mut estimate = estimate(500, |_| 0);
         for i in 500..1_500_u64 {
-            estimate.observe(i * 20_000, 1_000_000);
+            estimate.observe(i * 20_000, 1_000_000, FRAME_US);
             if i % 300 == 0 {
                 estimate.observe_repair(1_020_000);
             }
         }
         assert_eq!(estimate.target_us(), TARGET_RANGE_US.0, "one in three hundred is not");
         for i in 1_500..2_500_u64 {
-            estimate.observe(i * 20_000, 1_000_000);
+            estimate.observe(i * 20_000, 1_000_000, FRAME_US);
             if i % 100 == 0 {
                 estimate.observe_repair(1_020_000);
             }
         }
         assert_eq!(estimate.target_us(), 25_000 + MARGIN_US);
+    }
+
+    #[test]
+    fn a_queue_is_needed_while_it_stands_but_never_the_target() {
+        let queue_us = |i: u64| (i.saturating_sub(1_000).min(50) * 4_000) as i64;
+        let standing = estimate(1_080, queue_us);
+        assert_eq!(standing.needed_us(), 200_000 + MARGIN_US);
+        assert_eq!(standing.target_us(), TARGET_RANGE_US.0);
+        let over = estimate(1_180, |i| if i < 1_080 { queue_us(i) } else { 0 });
+        assert!(over.needed_us() <= TARGET_RANGE_US.0);
+        assert_eq!(over.target_us(), TARGET_RANGE_US.0);
     }
 
     #[test]

@@ -157,7 +157,7 @@ impl Incoming {
             Adjust::Lengthen => stretch::lengthen(frame, &mut self.ready),
         };
         if adjusted {
-            self.jitter.adjusted();
+            self.jitter.adjusted(stretch::is_quiet(frame));
             match adjust {
                 Adjust::Lengthen => self.stats.lengthened += 1,
                 _ => self.stats.shortened += 1,

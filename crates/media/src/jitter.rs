@@ -2,9 +2,10 @@
 //! whether to play a packet, to conceal its absence, or to be silent. Packets hold 10 or 20 ms, as
 //! their sender likes, who may change that at any time.
 //!
-//! Packets are indexed by media timestamp. Playing runs `target` behind the fastest path seen (see
-//! `delay`); when it has drifted from there, a frame is asked to be shortened or lengthened by
-//! about a pitch period, at most twice a second. When the buffer runs dry, sound is concealed
+//! Packets are indexed by media timestamp. Playing runs `target` behind the fastest path seen, or as
+//! long as the last packets needed (see `delay`); when it has drifted from there, a frame is asked to
+//! be shortened or lengthened by about a pitch period, at most twice a second, or more often while
+//! the delay is far too long and that is not heard. When the buffer runs dry, sound is concealed
 //! without moving on: if the awaited packet still comes, the delay has grown by as much.
 
 use std::collections::VecDeque;
@@ -23,12 +24,12 @@ const JUMPS_TO_FOLLOW: u32 = 3;
 pub(crate) const MAX_CONCEALED_SAMPLES: i64 = 4_800;
 /// Sound played between two adjustments of the delay: 0.5 s …
 const ADJUST_EVERY_SAMPLES: i64 = 24_000;
-/// … or 80 ms when it is far too long.
+/// … or 80 ms when it is far too long and frames can be shortened unheard, in silence each.
 const ADJUST_SOON_SAMPLES: i64 = 3_840;
 const FAR_TOO_LONG_US: i64 = 40_000;
 /// Beyond this, as after a stall of the loudspeaker, frames are left out: shortening would take
-/// seconds.
-const HOPELESS_US: i64 = 160_000;
+/// seconds. More than the longest target, so that no word is cut when a queue is over.
+const HOPELESS_US: i64 = 240_000;
 /// How far the delay may leave its target before it is adjusted. The sum exceeds the longest
 /// single adjustment (10 ms), so that one does not provoke the other.
 const TOO_LONG_US: i64 = 7_500;
@@ -216,7 +217,7 @@ impl JitterBuffer {
             self.stats.duplicates += 1;
             return Push::Duplicate;
         }
-        self.delay.observe(now_us, now_us as i64 - micros(ts));
+        self.delay.observe(now_us, now_us as i64 - micros(ts), micros(self.samples));
         if overtaken.is_some() {
             return Push::Held;
         }
@@ -430,30 +431,35 @@ impl JitterBuffer {
         self.stats.delay_us = u64::try_from(delay_us).unwrap_or(0);
         // Devices ask in uneven steps: the shortest delay is the one that must suffice.
         self.least_delay_us = self.least_delay_us.min(delay_us);
-        let excess_us = self.least_delay_us - self.delay.target_us();
-        // With nothing left to play, the delay is not too long but the path has become slower.
-        let far_too_long = excess_us > FAR_TOO_LONG_US
-            && self.since_adjust >= ADJUST_SOON_SAMPLES
-            && !self.slots.is_empty();
-        if self.since_adjust < ADJUST_EVERY_SAMPLES && !far_too_long {
-            return self.wish();
+        let target_us = self.delay.target_us();
+        // What a queue makes everything wait now is not too long.
+        let excess_us = self.least_delay_us - target_us.max(self.delay.needed_us());
+        let too_short = self.least_delay_us < target_us - TOO_SHORT_US;
+        let far_too_long = excess_us > FAR_TOO_LONG_US;
+        if self.since_adjust < ADJUST_EVERY_SAMPLES {
+            let soon = far_too_long && self.since_adjust >= ADJUST_SOON_SAMPLES;
+            return if soon { Adjust::Shorten } else { self.wish() };
         }
         self.restart_adjusting();
         if far_too_long {
             return Adjust::MustShorten;
         }
         self.shorten = excess_us > TOO_LONG_US;
-        if excess_us < -TOO_SHORT_US { Adjust::Lengthen } else { self.wish() }
+        if too_short { Adjust::Lengthen } else { self.wish() }
     }
 
     fn wish(&self) -> Adjust {
         if self.shorten { Adjust::Shorten } else { Adjust::Keep }
     }
 
-    /// Tells that the asked adjustment was made, so that its effect is measured afresh.
-    pub fn adjusted(&mut self) {
+    /// Tells that the asked adjustment was made, so that its effect is measured afresh. After one
+    /// `in_silence` the next need not wait.
+    pub fn adjusted(&mut self, in_silence: bool) {
         self.shorten = false;
         self.restart_adjusting();
+        if in_silence {
+            self.since_adjust = ADJUST_SOON_SAMPLES;
+        }
     }
 
     fn restart_adjusting(&mut self) {

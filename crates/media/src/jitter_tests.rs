@@ -215,6 +215,25 @@ fn excess_delay_asks_to_shorten() {
 }
 
 #[test]
+fn silence_is_shortened_frame_by_frame() {
+    let asked = |in_silence| {
+        let (mut buffer, mut asked) = (JitterBuffer::default(), 0);
+        for step in 0..130_u64 {
+            buffer.push(step * 20_000, step as u32 * 960, &[1]);
+            if !(100..105).contains(&step)
+                && let Pop::Play(_, Adjust::Shorten) = buffer.pop(step * 20_000 + 15_000, 0)
+            {
+                buffer.adjusted(in_silence);
+                asked += u32::from(step >= 105);
+            }
+        }
+        asked
+    };
+    assert!((4..=7).contains(&asked(false)), "every 80 ms: {}", asked(false));
+    assert!(asked(true) >= 15, "{}", asked(true));
+}
+
+#[test]
 fn hopeless_delay_is_left_out_at_once() {
     let (buffer, _) = with_a_stalled_loudspeaker(100..120);
     assert!((18..=22).contains(&buffer.stats().lost), "{:?}", buffer.stats());
@@ -304,4 +323,81 @@ fn nothing_begins_with_a_copy_and_none_comes_from_the_future() {
     assert_eq!(buffer.push_copy(0, 8_640, &[1]), Push::Late);
     assert_eq!(buffer.push_copy(0, 9_600 + 0x8000_0000, &[1]), Push::Refused);
     assert_eq!(buffer.push_copy(0, 8_640, &[]), Push::Refused);
+}
+
+/// Plays packets of 20 ms that take what `way_us` says, of those that come, each with copies of so
+/// many before it. Every adjustment that is asked for is made, by 10 ms. Gives the counts after each
+/// 10 ms.
+fn listen(packets: u32, copies: u32, way_us: impl Fn(u32) -> Option<u64>) -> Vec<JitterStats> {
+    let came = |n| way_us(n).map(|way| (u64::from(n) * 20_000 + way, n));
+    let mut arrivals: Vec<_> = (0..packets).filter_map(came).collect();
+    arrivals.sort_unstable();
+    let mut arrivals = arrivals.into_iter().peekable();
+    let (mut buffer, mut ready_us) = (JitterBuffer::default(), 0);
+    let step = |step: u64| {
+        let now = step * 10_000 + 3_000;
+        while let Some((at, n)) = arrivals.next_if(|(at, _)| *at <= now) {
+            buffer.push(at, n * FRAME_SAMPLES as u32, &[1]);
+            for back in 1..=copies.min(n) {
+                buffer.push_copy(at, (n - back) * FRAME_SAMPLES as u32, &[2]);
+            }
+        }
+        while ready_us < 10_000 {
+            ready_us += next_us(&mut buffer, now, ready_us);
+        }
+        ready_us -= 10_000;
+        buffer.stats()
+    };
+    (0..u64::from(packets) * 2).map(step).collect()
+}
+
+/// How long the next sound lasts.
+fn next_us(buffer: &mut JitterBuffer, now: u64, ready_us: u64) -> u64 {
+    match buffer.pop(now, ready_us) {
+        Pop::Silence => 10_000 - ready_us,
+        Pop::Conceal | Pop::Before(_) | Pop::Play(_, Adjust::Keep) => 20_000,
+        Pop::Play(_, adjust) => {
+            buffer.adjusted(false);
+            if adjust == Adjust::Lengthen { 30_000 } else { 10_000 }
+        }
+    }
+}
+
+/// Steps of [`listen`] in a second.
+const STEPS: usize = 100;
+
+/// A queue that grows by 4 ms with each packet from number `from` on, stands at 200 ms for `stands`
+/// packets and goes as it came, µs.
+fn queue_us(n: u32, from: u32, stands: u32) -> u64 {
+    let up = n.saturating_sub(from).min(50);
+    let down = n.saturating_sub(from + 50 + stands).min(50);
+    u64::from(up - down) * 4_000
+}
+
+#[test]
+fn a_queue_that_is_over_is_not_waited_for() {
+    for stands in [0, 50] {
+        let heard = listen(3_000, 0, |n| Some(30_000 + queue_us(n, 1_500, stands)));
+        let over = 32 * STEPS + stands as usize * 2;
+        let (before, after) = (heard[30 * STEPS], heard[over + 3 * STEPS]);
+        assert!(heard[over - STEPS].delay_us > 150_000, "as long as it stands");
+        assert!(after.delay_us < 40_000, "three seconds after it: {after:?}");
+        let concealed = heard.last().unwrap().concealed - before.concealed;
+        assert!(concealed <= 15, "200 ms, and hardly more: {concealed}");
+    }
+}
+
+#[test]
+fn a_queue_at_the_very_beginning_is_forgotten_soon() {
+    let heard = listen(1_000, 0, |n| Some(30_000 + queue_us(n, 0, 0)));
+    assert!(heard[12 * STEPS].delay_us < 40_000, "{:?}", heard[12 * STEPS]);
+}
+
+#[test]
+fn what_comes_again_and_again_is_waited_for() {
+    // Everything is held up behind a packet that was lost and sent again.
+    let held_us = |n: u32| u64::from(100_u32.saturating_sub(n % 100 * 20)) * 1_000;
+    let heard = listen(3_000, 0, |n| Some(30_000 + held_us(n)));
+    let concealed = heard.last().unwrap().concealed - heard[10 * STEPS].concealed;
+    assert!(concealed <= 2, "{concealed}");
 }

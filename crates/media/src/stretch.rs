@@ -42,8 +42,13 @@ fn energy(samples: &[f32]) -> f32 {
     samples.iter().map(|s| s * s).sum()
 }
 
+/// Whether any change of it is inaudible.
+pub(crate) fn is_quiet(frame: &[f32]) -> bool {
+    energy(frame) / frame.len() as f32 <= QUIET
+}
+
 fn inaudible(frame: &[f32], likeness: f32) -> bool {
-    likeness >= ALIKE || energy(frame) / frame.len() as f32 <= QUIET
+    likeness >= ALIKE || is_quiet(frame)
 }
 
 /// Fades from `from` to `to` over [`OVERLAP`] samples.
