@@ -26,6 +26,9 @@ const QUEUE_US: i64 = 40_000;
 /// What slow frames needed fades by 1 ms in so many once they come faster: that is as fast as silence
 /// can be shortened, and what comes again after a second counts in full.
 const FADING: u64 = 4;
+/// What it is worth not to change the delay, which stretches speech: 20 ms of delay for 5 s. So a
+/// target that is hardly better is taken late or never, and one that is much better soon.
+const CHANGE_US_S: f32 = 100_000.0;
 
 /// Added to that, for the uneven steps in which a device asks for sound.
 const MARGIN_US: i64 = 5_000;
@@ -46,8 +49,7 @@ pub(crate) struct DelayEstimate {
     origin_us: i64,
     observed: u32,
     crest: Option<Crest>,
-    /// To whose end playing waits.
-    choice: usize,
+    choice: Choice,
 }
 
 /// The slowest transit of late, which fades.
@@ -59,6 +61,16 @@ struct Crest {
     newest_us: i64,
 }
 
+/// The bucket to whose end playing waits.
+#[derive(Debug, Default)]
+struct Choice {
+    bucket: usize,
+    /// The largest that was wanted since all are smaller, …
+    enough: usize,
+    /// … and what they would have saved since, µs of delay for one second.
+    saved_us_s: f32,
+}
+
 impl Default for DelayEstimate {
     fn default() -> Self {
         Self {
@@ -67,7 +79,27 @@ impl Default for DelayEstimate {
             origin_us: 0,
             observed: 0,
             crest: None,
-            choice: 0,
+            choice: Choice::default(),
+        }
+    }
+}
+
+impl Choice {
+    fn of(bucket: usize) -> Self {
+        Self { bucket, ..Self::default() }
+    }
+
+    /// Goes up at once, and down when that would have paid: to what would have been enough all the
+    /// time.
+    fn weigh(&mut self, best: usize, saves_us_s: f32) {
+        if best >= self.bucket {
+            *self = Self::of(best);
+            return;
+        }
+        self.enough = self.enough.max(best);
+        self.saved_us_s += saves_us_s;
+        if self.saved_us_s >= CHANGE_US_S {
+            *self = Self::of(self.enough);
         }
     }
 }
@@ -84,7 +116,7 @@ impl DelayEstimate {
             *weight *= keep;
         }
         self.count(now_us, transit_us, frame_us);
-        self.choose();
+        self.choose(frame_us);
     }
 
     /// Notes a packet that was lost and came as a copy: as late as that, but for the queue behind
@@ -162,10 +194,14 @@ impl DelayEstimate {
     }
 
     /// Takes the delay at which waiting longer costs more than the frames that it would save.
-    fn choose(&mut self) {
+    fn choose(&mut self, frame_us: i64) {
         let costs = self.costs_us();
         let best = (0..BUCKETS).fold(0, |best, b| if costs[b] < costs[best] { b } else { best });
-        self.choice = best;
+        if self.observed < ENOUGH_FRAMES {
+            self.choice = Choice::of(best);
+        }
+        let saves_us = costs[self.choice.bucket] - costs[best];
+        self.choice.weigh(best, saves_us * frame_us as f32 / 1e6);
     }
 
     /// What waiting to the end of each bucket costs.
@@ -192,7 +228,7 @@ impl DelayEstimate {
 
     /// How long after the fastest transit a frame should be played.
     pub(crate) fn target_us(&self) -> i64 {
-        let end_us = self.origin_us + (self.choice as i64 + 1) * BUCKET_US;
+        let end_us = self.origin_us + (self.choice.bucket as i64 + 1) * BUCKET_US;
         let measured = end_us - self.fastest_us().unwrap_or(self.origin_us) + MARGIN_US;
         let floor = if self.observed < ENOUGH_FRAMES { START_TARGET_US } else { TARGET_RANGE_US.0 };
         measured.clamp(floor, TARGET_RANGE_US.1)
@@ -252,6 +288,22 @@ mod tests {
             }
         }
         assert_eq!(estimate.target_us(), 25_000 + MARGIN_US);
+    }
+
+    #[test]
+    fn a_loss_that_ends_is_waited_for_a_while_and_then_not() {
+        let target_after = |frames| {
+            let mut estimate = estimate(500, |_| 0);
+            for i in 500..1_500_u64 + frames {
+                estimate.observe(i * 20_000, 1_000_000, FRAME_US);
+                if i % 20 == 0 && i < 1_500 {
+                    estimate.observe_repair(1_020_000);
+                }
+            }
+            estimate.target_us()
+        };
+        assert_eq!(target_after(1_000), 25_000 + MARGIN_US);
+        assert_eq!(target_after(3_500), TARGET_RANGE_US.0);
     }
 
     #[test]

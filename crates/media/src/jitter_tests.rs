@@ -400,4 +400,18 @@ fn what_comes_again_and_again_is_waited_for() {
     let heard = listen(3_000, 0, |n| Some(30_000 + held_us(n)));
     let concealed = heard.last().unwrap().concealed - heard[10 * STEPS].concealed;
     assert!(concealed <= 2, "{concealed}");
+    assert!(heard[10 * STEPS..].iter().all(|at| at.target_us == heard[10 * STEPS].target_us));
+}
+
+#[test]
+fn the_second_copy_is_waited_for_or_not_but_not_back_and_forth() {
+    let mut changes = 0;
+    for seed in 1..=20 {
+        let mut random = Random(seed);
+        let lost: Vec<bool> = (0..3_000).map(|_| random.chance(10)).collect();
+        let heard = listen(3_000, 2, |n| (!lost[n as usize]).then_some(30_000));
+        let targets = heard[10 * STEPS..].windows(2);
+        changes += targets.filter(|pair| pair[0].target_us != pair[1].target_us).count();
+    }
+    assert!(changes <= 20, "{changes} in 20 times 50 s");
 }
