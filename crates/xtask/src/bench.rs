@@ -19,6 +19,9 @@ pub(crate) enum What {
         /// Less of everything, in two minutes.
         #[arg(long)]
         quick: bool,
+        /// Only these paths, as in `loss-5,mobile`, and nothing that has no path.
+        #[arg(long)]
+        paths: Option<String>,
     },
 }
 
@@ -41,6 +44,9 @@ pub(crate) fn run_all(what: &What) -> anyhow::Result<()> {
             let members = members.iter().flat_map(|members| ["--members", members]);
             run(bench("keys").args(members))
         }
-        What::Voice { quick } => run(bench("voice").args(quick.then_some("--quick"))),
+        What::Voice { quick, paths } => {
+            let paths = paths.iter().flat_map(|paths| ["--paths", paths]);
+            run(bench("voice").args(quick.then_some("--quick")).args(paths))
+        }
     }
 }
