@@ -30,6 +30,8 @@ pub(super) struct Runner {
     line: Line,
     boards: Boards,
     voice: Arc<Voice>,
+    /// Who shares the places, as the voice was told.
+    placed: BTreeSet<u64>,
     /// What the engine was told of the microphone's packets.
     profile: VoiceProfile,
     captured: CapturedFrames,
@@ -80,6 +82,7 @@ impl Runner {
             line,
             boards: Boards::default(),
             voice,
+            placed: BTreeSet::new(),
             profile: config.voice.profile,
             captured,
             asked,
@@ -362,7 +365,11 @@ impl Runner {
 
     fn publish(&mut self) {
         let snapshot = Arc::new(self.meeting.snapshot());
-        self.voice.set_people(places(&snapshot.members));
+        let placed = places(&snapshot.members);
+        if placed != self.placed {
+            self.voice.set_people(placed.clone());
+            self.placed = placed;
+        }
         let since = clock::mono_ms().saturating_sub(self.started_ms);
         self.view.send_modify(|view| {
             if matches!(snapshot.phase, Phase::Joining | Phase::Lobby | Phase::Live) {
